@@ -1,0 +1,1 @@
+//! keepalived.conf: source to tree to checked model, with diagnostics

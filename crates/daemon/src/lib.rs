@@ -1,0 +1,1 @@
+//! The processes: supervisor and pulse, scripts, notifications, logs

@@ -1,0 +1,82 @@
+//! What one machine is configured to hold, and on what that depends.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use standfast_types::{InstanceName, InterfaceName, ScriptName, VirtualAddress};
+
+/// The configuration of one machine's failover brain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// The virtual routers, in the order of the file; names are unique.
+    pub instances: Vec<InstanceConfig>,
+    /// The scripts that any instance tracks; names are unique.
+    pub scripts: Vec<ScriptConfig>,
+    /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
+    pub startup_delay: Duration,
+}
+
+/// One `vrrp_instance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceConfig {
+    /// Its name.
+    pub name: InstanceName,
+    /// The interface that adverts use.
+    pub interface: InterfaceName,
+    /// The election.
+    pub router: standfast_vrrp::Config,
+    /// Source of our adverts (`mcast_src_ip`, `unicast_src_ip`); else the interface's first address.
+    pub source: Option<Ipv4Addr>,
+    /// FAULT while `source` is not on this machine (`track_src_ip`).
+    pub track_source: bool,
+    /// FAULT while `interface` is down (`dont_track_primary` clears it).
+    pub track_primary: bool,
+    /// Addresses to hold as master: `virtual_ipaddress`, then `virtual_ipaddress_excluded`.
+    pub addresses: Vec<VirtualAddress>,
+    /// `track_interface`.
+    pub track_interfaces: Vec<TrackInterface>,
+    /// `track_script`.
+    pub track_scripts: Vec<TrackScript>,
+}
+
+/// One line of `track_interface`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackInterface {
+    /// The interface to follow.
+    pub interface: InterfaceName,
+    /// What its state does to the priority.
+    pub weight: Weight,
+}
+
+/// One line of `track_script`, with the script's own weight already applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackScript {
+    /// The script to follow.
+    pub script: ScriptName,
+    /// What its state does to the priority.
+    pub weight: Weight,
+}
+
+/// What a tracker does to the priority.
+///
+/// 0: FAULT while it fails. Positive: added while it is up. Negative: added while it is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weight {
+    /// -253..=253.
+    pub value: i16,
+    /// Up and down change places (`reverse`).
+    pub reverse: bool,
+}
+
+/// How results of a `vrrp_script` become its state. The command itself is the daemon's affair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptConfig {
+    /// Its name.
+    pub name: ScriptName,
+    /// Successes in a row to recover, at least 1.
+    pub rise: u32,
+    /// Failures in a row to fail, at least 1.
+    pub fall: u32,
+    /// Counts as failed until `rise` successes (`init_fail`); else the first result decides.
+    pub init_fail: bool,
+}

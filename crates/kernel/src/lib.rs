@@ -1,0 +1,1 @@
+//! Netlink, raw and packet sockets, namespaces: the only crate with unsafe code

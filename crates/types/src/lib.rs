@@ -1,0 +1,17 @@
+//! The words that every crate shares: time, ids, addresses, seeded random numbers.
+//!
+//! Nothing here reads a clock, a file or the network. `Instant` is opaque integer
+//! nanoseconds, so an engine behaves the same under the daemon's clock, the
+//! simulator's clock and a test that starts at zero.
+
+mod address;
+mod id;
+mod rng;
+mod time;
+mod virtual_address;
+
+pub use address::{Prefix, PrefixError};
+pub use id::{IfIndex, InstanceName, InterfaceName, Priority, ScriptName, Vrid};
+pub use rng::Rng;
+pub use time::{AdvertInterval, Instant, IntervalError};
+pub use virtual_address::{Broadcast, Scope, VirtualAddress};

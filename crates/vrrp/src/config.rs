@@ -1,0 +1,173 @@
+//! What one virtual router is configured to do.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use standfast_types::{AdvertInterval, Priority, Vrid};
+
+/// The configuration of one virtual router (RFC 9568, section 6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Virtual router id.
+    pub vrid: Vrid,
+    /// Protocol version on the wire.
+    pub version: Version,
+    /// Base priority, before any tracker's weight.
+    pub priority: Priority,
+    /// Period of our own adverts. VRRPv2 needs whole seconds.
+    pub advert_interval: AdvertInterval,
+    /// Adverts that may be missed before a backup takes over, 1..=100, default 3.
+    pub down_timer_adverts: u8,
+    /// What a backup does about a master of lower priority.
+    pub preempt: Preempt,
+    /// Addresses in our adverts, in the order of the configuration.
+    pub addresses: Vec<Ipv4Addr>,
+    /// `auth_type PASS`, VRRPv2 only.
+    pub password: Option<Password>,
+    /// Where adverts go and which are accepted.
+    pub transport: Transport,
+    /// How the VRRPv3 checksum is made and checked.
+    pub checksum: ChecksumMode,
+    /// Gratuitous ARP.
+    pub announcements: Announcements,
+    /// As master, leave a lower-priority advert unanswered (`lower_prio_no_advert`).
+    pub lower_prio_no_advert: bool,
+    /// Send one last advert when yielding to a higher priority (`higher_prio_send_advert`).
+    pub higher_prio_send_advert: bool,
+}
+
+/// Protocol version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Version {
+    /// RFC 3768.
+    V2,
+    /// RFC 9568.
+    V3,
+}
+
+/// What a backup does about a living master of lower priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preempt {
+    /// Take over when the master-down timer ends (the default).
+    Always,
+    /// Take over this long after the first lower-priority advert (`preempt_delay`).
+    After(Duration),
+    /// Never take over from a living master (`nopreempt`).
+    Never,
+}
+
+/// The eight bytes of `auth_pass`, zero padded.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Password(pub [u8; 8]);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// Where adverts go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transport {
+    /// To a group, 224.0.0.18 by default; TTL 255 is required on receipt.
+    Multicast {
+        /// The group.
+        group: Ipv4Addr,
+    },
+    /// To each peer.
+    Unicast {
+        /// The peers, never empty.
+        peers: Vec<UnicastPeer>,
+        /// Refuse adverts from anyone else (`check_unicast_src`, or any TTL limit).
+        check_source: bool,
+        /// TTL of our adverts (`unicast_ttl`), default 255.
+        ttl: u8,
+    },
+}
+
+/// One `unicast_peer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnicastPeer {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Lowest TTL that is accepted from it, default 0.
+    pub min_ttl: u8,
+    /// Highest TTL that is accepted from it, default 255.
+    pub max_ttl: u8,
+}
+
+/// How the VRRPv3 checksum over IPv4 is made and checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChecksumMode {
+    /// With the pseudo header (RFC 9568, section 5.2.8). Over unicast, a peer that uses the
+    /// group's address in the pseudo header (keepalived before 1.3.6) is recognised and
+    /// answered alike.
+    PseudoHeader,
+    /// As above, and such an old peer is refused (`old_unicast_checksum never`).
+    PseudoHeaderOnly,
+    /// Always with the group's address in the pseudo header (`old_unicast_checksum`).
+    OldUnicast,
+    /// Without pseudo header (`v3_checksum_as_v2`); a wrong checksum is accepted too.
+    AsV2,
+}
+
+/// Gratuitous ARP: how often, how many. Every `repeat` counts messages for each address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcements {
+    /// Messages at once on becoming master (`garp_master_repeat`), at least 1.
+    pub master_repeat: u32,
+    /// A second burst this long after the first (`garp_master_delay`); zero is none.
+    pub master_delay: Duration,
+    /// Period of refreshes while master (`garp_master_refresh`); zero is never.
+    pub refresh: Duration,
+    /// Messages in a refresh (`garp_master_refresh_repeat`), at least 1.
+    pub refresh_repeat: u32,
+    /// Messages at once on hearing a lower-priority advert as master (`garp_lower_prio_repeat`).
+    pub lower_prio_repeat: u32,
+    /// A second burst this long after that (`garp_lower_prio_delay`); zero is none.
+    pub lower_prio_delay: Duration,
+    /// Gap between two messages on one interface (`vrrp_garp_interval`); zero is none.
+    pub gap: Duration,
+}
+
+impl Default for Announcements {
+    /// keepalived's defaults: 5 at once, 5 more after 5 s, no refresh.
+    fn default() -> Self {
+        Self {
+            master_repeat: 5,
+            master_delay: Duration::from_secs(5),
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_repeat: 5,
+            lower_prio_delay: Duration::from_secs(5),
+            gap: Duration::ZERO,
+        }
+    }
+}
+
+impl Transport {
+    /// The group of VRRP over IPv4 (RFC 9568, section 5.1.1.2).
+    pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+}
+
+impl Config {
+    /// keepalived's defaults for a router with this id and priority.
+    #[must_use]
+    pub fn new(vrid: Vrid, priority: Priority) -> Self {
+        Self {
+            vrid,
+            version: Version::V2,
+            priority,
+            advert_interval: AdvertInterval::DEFAULT,
+            down_timer_adverts: 3,
+            preempt: Preempt::Always,
+            addresses: Vec::new(),
+            password: None,
+            transport: Transport::Multicast { group: Transport::GROUP },
+            checksum: ChecksumMode::PseudoHeader,
+            announcements: Announcements::default(),
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The developer's tasks.
+
+fn main() {}
