@@ -1,1 +1,27 @@
-//! Bytes to structs and back: VRRP, ARP, IPv4, checksums
+//! Bytes to structs and back: VRRPv2, VRRPv3, ARP and the internet checksum.
+//!
+//! Each protocol has a checked view over received bytes, whose accessors cannot fail, and a plain
+//! `Repr` that can always be emitted. No input makes this crate panic, and it decides nothing: whether
+//! a well-formed packet is *welcome* is the engines' affair.
+//!
+//! ```
+//! use standfast_types::Vrid;
+//! use standfast_wire::vrrp::{Packet, PseudoHeader, Repr, V2};
+//!
+//! let advert = Repr::V2(V2 {
+//!     vrid: Vrid::new(51).expect("51 is a virtual router id"),
+//!     priority: 100,
+//!     interval_seconds: 1,
+//!     password: None,
+//!     addresses: &["192.0.2.1".parse().expect("an address")],
+//! });
+//! let mut bytes = Vec::new();
+//! advert.emit(PseudoHeader::Absent, &mut bytes);
+//! let packet = Packet::parse(&bytes)?;
+//! assert_eq!(packet.priority(), 100);
+//! # Ok::<(), standfast_wire::vrrp::Malformed>(())
+//! ```
+
+pub mod arp;
+pub mod checksum;
+pub mod vrrp;
