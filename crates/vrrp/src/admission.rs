@@ -97,9 +97,8 @@ fn check_sum(
     datagram: Datagram<'_>,
 ) -> Result<bool, Discard> {
     let Datagram { source, destination, .. } = datagram;
-    let with = |destination| {
-        packet.checksum_is_intact(PseudoHeader::Present { source, destination })
-    };
+    let with =
+        |destination| packet.checksum_is_intact(PseudoHeader::Present { source, destination });
     let unicast = matches!(config.transport, Transport::Unicast { .. });
     let verdict = match (config.version, config.checksum) {
         (Version::V2, _) => packet.checksum_is_intact(PseudoHeader::Absent).then_some(false),

@@ -64,9 +64,8 @@ mod tests {
     fn a_higher_priority_always_waits_less_and_nobody_waits_nothing() {
         for version in [Version::V2, Version::V3] {
             for interval in [1, 10, 100, 4095] {
-                let waits: Vec<_> = (1..=255)
-                    .map(|own| skew(version, priority(own), centis(interval)))
-                    .collect();
+                let waits: Vec<_> =
+                    (1..=255).map(|own| skew(version, priority(own), centis(interval))).collect();
                 assert!(waits.is_sorted_by(|lower, higher| lower > higher));
                 assert!(waits.iter().all(|wait| !wait.is_zero()));
             }

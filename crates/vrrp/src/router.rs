@@ -1,0 +1,499 @@
+//! The state machine (RFC 9568, section 6.4; RFC 3768, section 6.4), with keepalived's FAULT.
+//!
+//! ```text
+//!              Start                     Recover
+//!   INIT ----------------> BACKUP <-------------------- FAULT
+//!     |                    |    ^                         ^
+//!     | Start (owner)      |    | higher priority, tie,   | Fault
+//!     |         master     |    | too late                | (from any)
+//!     v         down       v    |                         |
+//!     +----------------> MASTER ------------------------->+
+//!                          |
+//!                          | Release: priority 0, then wait for the successor
+//!                          v
+//!                        STOP
+//! ```
+
+use std::{collections::BTreeSet, collections::VecDeque, net::Ipv4Addr, time::Duration};
+
+use standfast_types::{Instant, Priority};
+use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
+
+use crate::{
+    Cause, ChecksumMode, Config, Datagram, Event, Input, Output, Preempt, Reason, StateName,
+    Transport, Version,
+    admission::{Advert, admit},
+    state::{Backup, DownTimer, Heard, Master, Releasing, State},
+    timers,
+};
+
+/// How long addresses stay after the successor announced them, for replies under way.
+const LINGER: Duration = Duration::from_millis(10);
+/// How long a successor may take from its first advert to its announcement. keepalived
+/// advertises before it has added the addresses.
+const SUCCESSOR_GRACE: Duration = Duration::from_millis(500);
+/// Added to the longest wait of a successor, for its own lateness.
+const RELEASE_MARGIN: Duration = Duration::from_millis(100);
+
+/// One virtual router. It holds no clock and no socket: feed it inputs, then drain its outputs.
+#[derive(Clone, Debug)]
+pub struct Router {
+    config: Config,
+    /// Effective priority: the base with all weights.
+    priority: Priority,
+    source: Option<Ipv4Addr>,
+    state: State,
+    since: Instant,
+    old_checksum_peers: BTreeSet<Ipv4Addr>,
+    outputs: VecDeque<Output>,
+}
+
+/// What can be seen of a router from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its state.
+    pub state: StateName,
+    /// Since when.
+    pub since: Instant,
+    /// Its effective priority.
+    pub priority: Priority,
+    /// The master that it listens to, as a backup.
+    pub master: Option<Ipv4Addr>,
+}
+
+impl Router {
+    /// A router that waits for [`Input::Start`].
+    #[must_use]
+    pub fn new(config: Config, now: Instant) -> Self {
+        let priority = config.priority;
+        Self {
+            config,
+            priority,
+            source: None,
+            state: State::Init,
+            since: now,
+            old_checksum_peers: BTreeSet::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What can be seen from outside.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let master = match &self.state {
+            State::Backup(backup) => backup.master.map(|heard| heard.source),
+            State::Init
+            | State::Master(_)
+            | State::Fault
+            | State::Releasing(_)
+            | State::Stopped => None,
+        };
+        Snapshot { state: self.state.name(), since: self.since, priority: self.priority, master }
+    }
+
+    /// The next thing to do. Call until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`], and why.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Instant, Reason)> {
+        match &self.state {
+            State::Init | State::Fault | State::Stopped => None,
+            State::Backup(backup) => {
+                let down = (self.master_down_at(backup), Reason::MasterDown);
+                let preempt = backup.preempt_at.map(|at| (at, Reason::Preempt));
+                [Some(down), preempt].into_iter().flatten().min_by_key(|&(at, _)| at)
+            }
+            State::Master(master) => {
+                let advert = Some((master.advert_at, Reason::Advert));
+                let second = master.second_burst.map(|(at, _)| (at, Reason::SecondAnnouncement));
+                let refresh = master.refresh_at.map(|at| (at, Reason::Refresh));
+                [advert, second, refresh].into_iter().flatten().min_by_key(|&(at, _)| at)
+            }
+            State::Releasing(releasing) => Some((releasing.until, Reason::HandOver)),
+        }
+    }
+
+    /// Takes one input. Drain [`Self::poll_output`] before the next.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        debug_assert!(self.outputs.is_empty(), "outputs must be drained before the next input");
+        self.step_down_if_late(now);
+        match input {
+            Input::Start if matches!(self.state, State::Init) => self.start(now, Cause::Started),
+            Input::Adopt if matches!(self.state, State::Init) => self.adopt(now),
+            Input::Start | Input::Adopt => {}
+            Input::Datagram(datagram) => self.handle_datagram(now, datagram),
+            Input::Priority(priority) => self.priority = priority,
+            Input::Fault => self.fault(now),
+            Input::Recover => {
+                if matches!(self.state, State::Fault) {
+                    self.start(now, Cause::Recovered);
+                }
+            }
+            Input::Source(source) => self.source = Some(source),
+            Input::Release => self.release(now),
+            Input::HandedOver => {
+                if let State::Releasing(releasing) = &mut self.state {
+                    releasing.until = releasing.until.min(now + LINGER);
+                }
+            }
+        }
+    }
+
+    /// Does what is due at `now`. Calling early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        debug_assert!(self.outputs.is_empty(), "outputs must be drained before the next input");
+        self.step_down_if_late(now);
+        match &self.state {
+            State::Init | State::Fault | State::Stopped => {}
+            State::Backup(backup) => {
+                if let Some(cause) = self.takeover_cause(backup, now) {
+                    self.become_master(now, cause);
+                }
+            }
+            State::Master(_) => self.master_timers(now),
+            State::Releasing(releasing) => {
+                if releasing.until <= now {
+                    self.outputs.push_back(Output::LetGo);
+                    self.transition(now, State::Stopped, Cause::Stopped);
+                }
+            }
+        }
+    }
+
+    /// Takes a new configuration without leaving the state. VRID and version must be the same.
+    pub fn reconfigure(&mut self, now: Instant, config: Config) {
+        debug_assert_eq!(
+            (self.config.vrid, self.config.version),
+            (config.vrid, config.version),
+            "another virtual router is another `Router`"
+        );
+        let interval = config.advert_interval;
+        self.config = config;
+        match &mut self.state {
+            State::Master(master) => {
+                // Peers may have been told of another interval: let them know at once.
+                master.advert_at = now;
+                let refresh = self.config.announcements.refresh;
+                master.refresh_at = (!refresh.is_zero()).then(|| now + refresh);
+                self.handle_timeout(now);
+            }
+            State::Backup(backup) if self.config.version == Version::V2 => {
+                backup.timer.interval = interval;
+            }
+            State::Backup(_)
+            | State::Init
+            | State::Fault
+            | State::Releasing(_)
+            | State::Stopped => {}
+        }
+    }
+
+    /// Writes the advert that goes to one destination.
+    pub fn emit_advert(
+        &self,
+        priority: u8,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        out: &mut Vec<u8>,
+    ) {
+        let Config { vrid, advert_interval, .. } = self.config;
+        let addresses = &self.config.addresses;
+        match self.config.version {
+            Version::V2 => {
+                let interval_seconds = advert_interval.whole_seconds().unwrap_or(u8::MAX);
+                let password = self.config.password.map(|password| password.0);
+                Repr::V2(V2 { vrid, priority, interval_seconds, password, addresses })
+                    .emit(PseudoHeader::Absent, out);
+            }
+            Version::V3 => {
+                let interval_centis = advert_interval.centis();
+                Repr::V3(V3 { vrid, priority, interval_centis, addresses })
+                    .emit(self.pseudo_header(source, destination), out);
+            }
+        }
+    }
+
+    fn pseudo_header(&self, source: Ipv4Addr, destination: Ipv4Addr) -> PseudoHeader {
+        let old = match self.config.checksum {
+            ChecksumMode::AsV2 => return PseudoHeader::Absent,
+            ChecksumMode::OldUnicast => true,
+            ChecksumMode::PseudoHeaderOnly => false,
+            ChecksumMode::PseudoHeader => self.old_checksum_peers.contains(&destination),
+        };
+        let destination = if old { Transport::GROUP } else { destination };
+        PseudoHeader::Present { source, destination }
+    }
+
+    fn start(&mut self, now: Instant, cause: Cause) {
+        if self.priority.is_owner() {
+            self.become_master(now, Cause::Owner);
+        } else {
+            self.become_backup(now, cause, self.config.down_timer_adverts);
+        }
+    }
+
+    fn adopt(&mut self, now: Instant) {
+        self.state = State::Master(Master::new(now, &self.config));
+        self.since = now;
+        self.outputs.push_back(Output::Hold);
+        self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+        self.outputs.push_back(Output::Event(Event::Adopted { priority: self.priority }));
+    }
+
+    fn fault(&mut self, now: Instant) {
+        match self.state {
+            State::Fault | State::Stopped => return,
+            State::Master(_) => self.outputs.push_back(Output::Advertise { priority: 0 }),
+            State::Init | State::Backup(_) => {}
+            State::Releasing(_) => {
+                self.outputs.push_back(Output::LetGo);
+                self.transition(now, State::Stopped, Cause::Stopped);
+                return;
+            }
+        }
+        if matches!(self.state, State::Master(_)) {
+            self.outputs.push_back(Output::LetGo);
+        }
+        self.transition(now, State::Fault, Cause::Fault);
+    }
+
+    fn release(&mut self, now: Instant) {
+        match self.state {
+            State::Releasing(_) | State::Stopped => {}
+            State::Init | State::Backup(_) | State::Fault => {
+                self.transition(now, State::Stopped, Cause::Stopped);
+            }
+            State::Master(_) => {
+                self.outputs.push_back(Output::Advertise { priority: 0 });
+                let slowest = timers::skew(
+                    self.config.version,
+                    Priority::LOWEST,
+                    self.config.advert_interval,
+                );
+                let until = now + slowest + RELEASE_MARGIN;
+                self.state = State::Releasing(Releasing { until });
+                self.since = now;
+            }
+        }
+    }
+
+    fn become_backup(&mut self, now: Instant, cause: Cause, adverts: u8) {
+        let timer = DownTimer { since: now, adverts, interval: self.config.advert_interval };
+        self.transition(now, State::Backup(Backup::new(timer)), cause);
+    }
+
+    fn become_master(&mut self, now: Instant, cause: Cause) {
+        // The addresses first: whoever hears the advert and lets go must not open a gap.
+        self.outputs.push_back(Output::Hold);
+        self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+        let repeat = self.config.announcements.master_repeat;
+        self.outputs.push_back(Output::Announce { repeat });
+        self.transition(now, State::Master(Master::new(now, &self.config)), cause);
+    }
+
+    fn transition(&mut self, now: Instant, to: State, cause: Cause) {
+        let from = self.state.name();
+        self.state = to;
+        self.since = now;
+        let to = self.state.name();
+        let event = Event::Transition { from, to, cause, priority: self.priority };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn master_down_at(&self, backup: &Backup) -> Instant {
+        let DownTimer { since, adverts, interval } = backup.timer;
+        since + timers::master_down(self.config.version, self.priority, interval, adverts)
+    }
+
+    fn takeover_cause(&self, backup: &Backup, now: Instant) -> Option<Cause> {
+        let due = self.master_down_at(backup) <= now;
+        let preempt = backup.preempt_at.is_some_and(|at| at <= now);
+        match backup.outranked {
+            Some(Heard { source, priority, .. }) if due || preempt => {
+                Some(Cause::Preempted { master: source, priority })
+            }
+            _ if !due => None,
+            _ => Some(match (backup.master, backup.timer.adverts) {
+                (Some(Heard { source, .. }), 0) => Cause::MasterReleased { master: source },
+                (master, _) => Cause::MasterDown {
+                    master: master.map(|heard| heard.source),
+                    silence: now.saturating_since(backup.timer.since),
+                },
+            }),
+        }
+    }
+
+    fn master_timers(&mut self, now: Instant) {
+        let State::Master(master) = &mut self.state else { return };
+        let announcements = self.config.announcements;
+        if master.advert_at <= now {
+            // The next advert is counted from now, not from when this one was due: peers count so.
+            master.advert_at = now + self.config.advert_interval.duration();
+            self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+        }
+        if let Some((_, repeat)) = master.second_burst.take_if(|(at, _)| *at <= now) {
+            self.outputs.push_back(Output::Announce { repeat });
+        }
+        if master.refresh_at.is_some_and(|at| at <= now) {
+            master.refresh_at = Some(now + announcements.refresh);
+            self.outputs.push_back(Output::Announce { repeat: announcements.refresh_repeat });
+        }
+    }
+
+    /// A master that was silent for as long as its peers wait may have a successor: it must not say
+    /// "I am master" before it has listened again.
+    fn step_down_if_late(&mut self, now: Instant) {
+        let State::Master(master) = &self.state else { return };
+        let adverts = u32::from(self.config.down_timer_adverts);
+        let patience = self.config.advert_interval.duration() * adverts.saturating_sub(1);
+        let by = now.saturating_since(master.advert_at);
+        if by > patience && !self.priority.is_owner() {
+            self.outputs.push_back(Output::LetGo);
+            self.become_backup(now, Cause::Late { by }, 1);
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let advert = match admit(&self.config, self.source, datagram) {
+            Ok(advert) => advert,
+            Err(reason) => {
+                let event = Event::Discarded { source: datagram.source, reason };
+                self.outputs.push_back(Output::Event(event));
+                return;
+            }
+        };
+        if advert.old_checksum && self.old_checksum_peers.insert(advert.source) {
+            let event = Event::OldChecksumPeer { source: advert.source };
+            self.outputs.push_back(Output::Event(event));
+        }
+        match self.state {
+            State::Init | State::Fault | State::Stopped => {}
+            State::Backup(_) => self.advert_as_backup(now, advert),
+            State::Master(_) => self.advert_as_master(now, advert),
+            State::Releasing(ref mut releasing) => {
+                if advert.priority > 0 {
+                    releasing.until = releasing.until.min(now + SUCCESSOR_GRACE);
+                }
+            }
+        }
+    }
+
+    fn advert_as_backup(&mut self, now: Instant, advert: Advert) {
+        let State::Backup(backup) = &mut self.state else { return };
+        let Advert { source, priority, interval, .. } = advert;
+        let heard = Heard { source, priority };
+        if priority == 0 {
+            // Only the master's own good-bye counts: a loser of a split brain that leaves must not
+            // make us impatient with the winner.
+            let mut known = [backup.outranked, backup.master].into_iter().flatten().peekable();
+            if known.peek().is_none() || known.any(|master| master.source == source) {
+                backup.timer =
+                    DownTimer { since: now, adverts: 0, interval: backup.timer.interval };
+                backup.master = Some(heard);
+                backup.outranked = None;
+            }
+            return;
+        }
+        let lower = priority < self.priority.get();
+        match self.config.preempt {
+            Preempt::Always if lower => {
+                backup.outranked = Some(heard);
+                return;
+            }
+            Preempt::After(delay) if lower => {
+                backup.outranked = Some(heard);
+                backup.preempt_at.get_or_insert(now + delay);
+            }
+            Preempt::Always | Preempt::After(_) | Preempt::Never => {
+                backup.outranked = None;
+                backup.preempt_at = None;
+            }
+        }
+        let adverts = self.config.down_timer_adverts;
+        let news = backup.master.is_none_or(|master| master.source != source);
+        let learned = interval != backup.timer.interval;
+        backup.timer = DownTimer { since: now, adverts, interval };
+        backup.master = Some(heard);
+        self.notice_differences(advert, news, learned);
+    }
+
+    fn notice_differences(&mut self, advert: Advert, news: bool, learned: bool) {
+        let Advert { source, interval, same_addresses, .. } = advert;
+        if news && !same_addresses {
+            self.outputs.push_back(Output::Event(Event::AddressListDiffers { source }));
+        }
+        if learned {
+            let event = Event::IntervalLearned { source, interval };
+            self.outputs.push_back(Output::Event(event));
+        }
+    }
+
+    fn advert_as_master(&mut self, now: Instant, advert: Advert) {
+        let Advert { source, priority, .. } = advert;
+        if priority == 0 {
+            // RFC 9568, 6.4.3: whoever waits for the next master learns at once that it is here.
+            self.advertise_now(now);
+            return;
+        }
+        let own = self.priority.get();
+        let tie = priority == own && self.source.is_some_and(|address| source > address);
+        if priority > own || tie {
+            self.yield_to(now, advert, tie);
+            return;
+        }
+        if !self.config.lower_prio_no_advert {
+            self.advertise_now(now);
+        }
+        self.announce_against_lower(now);
+        let event = Event::LowerPriorityHeard { source, priority };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn yield_to(&mut self, now: Instant, advert: Advert, tie: bool) {
+        let Advert { source, priority, interval, .. } = advert;
+        self.outputs.push_back(Output::LetGo);
+        // Tells the winner that there were two of us, so that it announces the addresses again:
+        // neighbours may still send to us.
+        self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+        let cause =
+            if tie { Cause::Tie { source } } else { Cause::HigherPriority { source, priority } };
+        self.become_backup(now, cause, self.config.down_timer_adverts);
+        if let State::Backup(backup) = &mut self.state {
+            backup.master = Some(Heard { source, priority });
+            backup.timer.interval = interval;
+        }
+    }
+
+    fn advertise_now(&mut self, now: Instant) {
+        if let State::Master(master) = &mut self.state {
+            master.advert_at = now + self.config.advert_interval.duration();
+        }
+        self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+    }
+
+    fn announce_against_lower(&mut self, now: Instant) {
+        let announcements = self.config.announcements;
+        let repeat = announcements.lower_prio_repeat;
+        if repeat == 0 {
+            return;
+        }
+        self.outputs.push_back(Output::Announce { repeat });
+        if let State::Master(master) = &mut self.state
+            && !announcements.lower_prio_delay.is_zero()
+        {
+            master.second_burst = Some((now + announcements.lower_prio_delay, repeat));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The states, each with only what is valid in it.
+
+use std::net::Ipv4Addr;
+
+use standfast_types::{AdvertInterval, Instant};
+
+use crate::{Config, StateName};
+
+#[derive(Clone, Debug)]
+pub(crate) enum State {
+    Init,
+    Backup(Backup),
+    Master(Master),
+    Fault,
+    Releasing(Releasing),
+    Stopped,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Backup {
+    pub(crate) timer: DownTimer,
+    /// The last master that we accepted.
+    pub(crate) master: Option<Heard>,
+    /// The living master that we are about to take over from.
+    pub(crate) outranked: Option<Heard>,
+    pub(crate) preempt_at: Option<Instant>,
+}
+
+/// The master-down timer. Its end also depends on our priority, which may change meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DownTimer {
+    pub(crate) since: Instant,
+    /// Adverts that may be missed; 0 after a master let go: only the skew is left.
+    pub(crate) adverts: u8,
+    /// The master's interval (RFC 9568: `Active_Adver_Interval`).
+    pub(crate) interval: AdvertInterval,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) priority: u8,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Master {
+    pub(crate) advert_at: Instant,
+    /// When, and how many for each address.
+    pub(crate) second_burst: Option<(Instant, u32)>,
+    pub(crate) refresh_at: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Releasing {
+    pub(crate) until: Instant,
+}
+
+impl State {
+    pub(crate) const fn name(&self) -> StateName {
+        match self {
+            Self::Init => StateName::Init,
+            Self::Backup(_) => StateName::Backup,
+            // While it lets go it still holds the addresses.
+            Self::Master(_) | Self::Releasing(_) => StateName::Master,
+            Self::Fault => StateName::Fault,
+            Self::Stopped => StateName::Stop,
+        }
+    }
+}
+
+impl Backup {
+    pub(crate) const fn new(timer: DownTimer) -> Self {
+        Self { timer, master: None, outranked: None, preempt_at: None }
+    }
+}
+
+impl Master {
+    pub(crate) fn new(now: Instant, config: &Config) -> Self {
+        let announcements = config.announcements;
+        let delay = announcements.master_delay;
+        let refresh = announcements.refresh;
+        Self {
+            advert_at: now + config.advert_interval.duration(),
+            second_burst: (!delay.is_zero()).then(|| (now + delay, announcements.master_repeat)),
+            refresh_at: (!refresh.is_zero()).then(|| now + refresh),
+        }
+    }
+}
