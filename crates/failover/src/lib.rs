@@ -1,5 +1,16 @@
 //! The failover brain of one machine.
+//!
+//! [`Brain`] owns every virtual router of a machine, follows scripts and interfaces, and says which addresses
+//! the machine must hold. Like the routers in it, it is a value: the daemon, the simulator and the tests
+//! feed it the same inputs and get the same outputs.
 
+mod brain;
 mod config;
+mod event;
+mod instance;
+mod tracker;
+mod world;
 
+pub use brain::{Brain, InstanceSnapshot};
 pub use config::{Config, InstanceConfig, ScriptConfig, TrackInterface, TrackScript, Weight};
+pub use event::{Event, Fault, Input, InstanceEvent, Output};

@@ -155,8 +155,12 @@ impl Router {
         match &self.state {
             State::Init | State::Fault | State::Stopped => {}
             State::Backup(backup) => {
-                if let Some(cause) = self.takeover_cause(backup, now) {
-                    self.become_master(now, cause);
+                let overdue = now.saturating_since(self.master_down_at(backup));
+                match self.takeover_cause(backup, now) {
+                    // Not the master was silent: we were deaf. Listen for one more interval.
+                    Some(_) if overdue > backup.timer.interval.duration() => self.listen_again(now),
+                    Some(cause) => self.become_master(now, cause),
+                    None => {}
                 }
             }
             State::Master(_) => self.master_timers(now),
@@ -329,6 +333,13 @@ impl Router {
                     silence: now.saturating_since(backup.timer.since),
                 },
             }),
+        }
+    }
+
+    fn listen_again(&mut self, now: Instant) {
+        if let State::Backup(backup) = &mut self.state {
+            backup.timer = DownTimer { since: now, adverts: 1, ..backup.timer };
+            backup.preempt_at = None;
         }
     }
 

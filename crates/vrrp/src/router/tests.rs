@@ -381,6 +381,16 @@ fn a_master_that_was_late_for_as_long_as_its_peers_wait_listens_before_it_speaks
 }
 
 #[test]
+fn a_backup_that_slept_through_its_timer_listens_for_one_more_interval() {
+    let mut bench = Bench::backup(config(Version::V2));
+    bench.advert(HIGHER, 200);
+    bench.now = bench.now + 60 * SECOND;
+    bench.router.handle_timeout(bench.now);
+    assert_eq!(bench.drain(), []);
+    assert_eq!(bench.run_until_master(), Duration::from_nanos(1_609_375_000));
+}
+
+#[test]
 fn a_master_that_is_a_little_late_stays_master() {
     let mut bench = Bench::master(config(Version::V2));
     bench.now = bench.now + Duration::from_millis(2_900);

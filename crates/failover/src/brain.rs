@@ -1,0 +1,480 @@
+//! The brain: all instances of a machine, their trackers, and what the machine must hold.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::{IpAddr, Ipv4Addr},
+};
+
+use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName, Vrid};
+use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
+
+use crate::{
+    Config, Event, Fault, Input, InstanceConfig, InstanceEvent, Output,
+    instance::Instance,
+    tracker::{Effect, ScriptState},
+    world::World,
+};
+
+/// The failover brain of one machine. The same type runs in the daemon and in the simulator.
+#[derive(Clone, Debug)]
+pub struct Brain {
+    startup_delay: std::time::Duration,
+    instances: BTreeMap<InstanceName, Instance>,
+    scripts: BTreeMap<ScriptName, ScriptState>,
+    world: World,
+    phase: Phase,
+    listeners: BTreeMap<IfIndex, Listener>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Facts come in; nothing runs yet.
+    Gathering,
+    /// `vrrp_startup_delay`.
+    Delayed(Instant),
+    Running,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Listener {
+    name: InterfaceName,
+    vrids: Vec<Vrid>,
+    groups: Vec<Ipv4Addr>,
+}
+
+/// What can be seen of an instance from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceSnapshot {
+    /// Its name.
+    pub name: InstanceName,
+    /// Its election.
+    pub router: standfast_vrrp::Snapshot,
+    /// Why it cannot take part; empty when it can.
+    pub faults: Vec<Fault>,
+    /// Whether its addresses are installed.
+    pub holds: bool,
+}
+
+impl Brain {
+    /// A brain that gathers facts until [`Self::start`].
+    #[must_use]
+    pub fn new(config: Config, now: Instant) -> Self {
+        let Config { instances, scripts, startup_delay } = config;
+        Self {
+            startup_delay,
+            instances: instances
+                .into_iter()
+                .map(|config| (config.name.clone(), Instance::new(config, now)))
+                .collect(),
+            scripts: scripts
+                .into_iter()
+                .map(|config| (config.name.clone(), ScriptState::new(config)))
+                .collect(),
+            world: World::default(),
+            phase: Phase::Gathering,
+            listeners: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Begins, once the interfaces and addresses of the machine are known. Instances in `adopt` were
+    /// master in a process that died a moment ago and go on as master; all other leftovers of their
+    /// addresses are removed.
+    pub fn start(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
+        for (name, instance) in &self.instances {
+            if !adopt.contains(name) {
+                instance.clean(&self.world, &mut self.outputs);
+            }
+        }
+        self.phase = if self.startup_delay.is_zero() || !adopt.is_empty() {
+            Phase::Running
+        } else {
+            Phase::Delayed(now + self.startup_delay)
+        };
+        self.evaluate_with(now, adopt);
+    }
+
+    /// The next thing to do. Call until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let delay = match self.phase {
+            Phase::Delayed(until) => Some(until),
+            Phase::Gathering | Phase::Running => None,
+        };
+        self.instances.values().filter_map(Instance::next_deadline).chain(delay).min()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Delayed(until) if until <= now) {
+            self.phase = Phase::Running;
+            self.evaluate(now);
+        }
+        for instance in self.instances.values_mut() {
+            if instance.next_deadline().is_some_and(|at| at <= now) {
+                instance.handle_timeout(now, &self.world, &mut self.outputs);
+            }
+        }
+    }
+
+    /// Takes one input. Drain [`Self::poll_output`] before the next.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
+            Input::Link { index, name, running } => {
+                self.world.set_link(index, name, running);
+                self.evaluate(now);
+            }
+            Input::LinkGone { index } => {
+                self.world.remove_link(index);
+                self.evaluate(now);
+            }
+            Input::Address { index, address, ours } => {
+                self.world.set_address(index, address, ours);
+                self.evaluate(now);
+            }
+            Input::AddressGone { index, address } => {
+                self.world.remove_address(index, address);
+                for instance in self.instances.values_mut() {
+                    instance.restore(now, index, address, &self.world, &mut self.outputs);
+                }
+                self.evaluate(now);
+            }
+            Input::AddressRefused { index, address, error } => {
+                self.address_refused(index, address, &error);
+            }
+            Input::Script { name, success } => self.handle_script(now, &name, success),
+            Input::Announced { index, address } => {
+                for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
+                    let out = &mut self.outputs;
+                    instance.handle_announced(now, index, address, &self.world, out);
+                }
+            }
+            Input::Release => {
+                for instance in self.instances.values_mut() {
+                    instance.feed(now, RouterInput::Release, &self.world, &mut self.outputs);
+                }
+            }
+        }
+    }
+
+    /// Whether every instance has let go, after [`Input::Release`].
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        self.instances.values().all(|instance| instance.router.snapshot().state == StateName::Stop)
+    }
+
+    /// Every instance as seen from outside, by name.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<InstanceSnapshot> {
+        let snapshot = |(name, instance): (&InstanceName, &Instance)| InstanceSnapshot {
+            name: name.clone(),
+            router: instance.router.snapshot(),
+            faults: instance.faults.iter().cloned().collect(),
+            holds: instance.holds(),
+        };
+        self.instances.iter().map(snapshot).collect()
+    }
+
+    /// Takes a new configuration: timers, states and addresses that both have stay as they are.
+    pub fn reconfigure(&mut self, now: Instant, config: Config) {
+        self.startup_delay = config.startup_delay;
+        self.reconfigure_scripts(config.scripts);
+        let mut wanted: BTreeMap<_, _> =
+            config.instances.into_iter().map(|config| (config.name.clone(), config)).collect();
+        let names: Vec<_> = self.instances.keys().cloned().collect();
+        for name in names {
+            match wanted.remove(&name) {
+                Some(config) => self.reconfigure_instance(now, &name, config),
+                None => self.delete(now, &name),
+            }
+        }
+        for (name, config) in wanted {
+            self.create(now, name, config);
+        }
+        self.evaluate(now);
+    }
+
+    fn reconfigure_scripts(&mut self, scripts: Vec<crate::ScriptConfig>) {
+        let mut old = std::mem::take(&mut self.scripts);
+        for config in scripts {
+            let name = config.name.clone();
+            let state = match old.remove(&name) {
+                Some(mut state) => {
+                    state.reconfigure(config);
+                    state
+                }
+                None => ScriptState::new(config),
+            };
+            self.scripts.insert(name, state);
+        }
+    }
+
+    fn reconfigure_instance(&mut self, now: Instant, name: &InstanceName, config: InstanceConfig) {
+        let Some(instance) = self.instances.get_mut(name) else { return };
+        let old = &instance.config;
+        let same_router = old.interface == config.interface
+            && old.router.vrid == config.router.vrid
+            && old.router.version == config.router.version;
+        if same_router {
+            instance.reconfigure(now, config, &self.world, &mut self.outputs);
+        } else {
+            self.let_go_of(now, name);
+            self.create(now, name.clone(), config);
+        }
+    }
+
+    fn create(&mut self, now: Instant, name: InstanceName, config: InstanceConfig) {
+        let instance = Instance::new(config, now);
+        instance.clean(&self.world, &mut self.outputs);
+        self.instances.insert(name, instance);
+    }
+
+    fn delete(&mut self, now: Instant, name: &InstanceName) {
+        self.let_go_of(now, name);
+        if let Some(instance) = self.instances.remove(name) {
+            instance.emit(InstanceEvent::Deleted, &mut self.outputs);
+        }
+    }
+
+    fn let_go_of(&mut self, now: Instant, name: &InstanceName) {
+        self.feed(now, name, RouterInput::Fault);
+    }
+
+    fn feed(&mut self, now: Instant, name: &InstanceName, input: RouterInput<'_>) {
+        if let Some(instance) = self.instances.get_mut(name) {
+            instance.feed(now, input, &self.world, &mut self.outputs);
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, index: IfIndex, datagram: Datagram<'_>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let vrid = datagram.payload.get(1).copied();
+        let to_group = datagram.destination.is_multicast();
+        let addressee = self.instances.values_mut().find(|instance| {
+            let right_group = match &instance.config.router.transport {
+                Transport::Multicast { group } => !to_group || datagram.destination == *group,
+                Transport::Unicast { .. } => true,
+            };
+            instance.index == Some(index)
+                && vrid == Some(instance.config.router.vrid.get())
+                && right_group
+        });
+        if let Some(instance) = addressee {
+            instance.feed(now, RouterInput::Datagram(datagram), &self.world, &mut self.outputs);
+        }
+    }
+
+    fn handle_script(&mut self, now: Instant, name: &ScriptName, success: bool) {
+        let Some(script) = self.scripts.get_mut(name) else { return };
+        if let Some(up) = script.handle_result(success) {
+            if self.phase != Phase::Gathering {
+                self.outputs.push_back(Output::Emit(Event::Script { name: name.clone(), up }));
+            }
+            self.evaluate(now);
+        }
+    }
+
+    fn address_refused(&mut self, index: IfIndex, address: IpAddr, error: &str) {
+        for instance in self.instances.values() {
+            let holds = instance.holds()
+                && instance.config.addresses.iter().any(|held| {
+                    held.prefix.address() == address
+                        && self.world.index(&held.interface) == Some(index)
+                });
+            if holds {
+                let error = error.to_owned();
+                let kind = InstanceEvent::AddressRefused { address, error };
+                instance.emit(kind, &mut self.outputs);
+            }
+        }
+    }
+
+    /// Brings interfaces, sources, priorities and faults of every instance up to what is known.
+    fn evaluate(&mut self, now: Instant) {
+        self.evaluate_with(now, &BTreeSet::new());
+    }
+
+    fn evaluate_with(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let virtual_addresses: BTreeSet<IpAddr> = self
+            .instances
+            .values()
+            .filter(|instance| !instance.config.router.priority.is_owner())
+            .flat_map(|instance| &instance.config.addresses)
+            .map(|address| address.prefix.address())
+            .collect();
+        for instance in self.instances.values_mut() {
+            let config = &instance.config;
+            instance.index = self.world.index(&config.interface);
+            let source = config.source.or_else(|| {
+                self.world.primary(&config.interface, |a| virtual_addresses.contains(&a))
+            });
+            if instance.source != source {
+                instance.source = source.or(instance.source);
+                if let Some(source) = source {
+                    let input = RouterInput::Source(source);
+                    instance.feed(now, input, &self.world, &mut self.outputs);
+                }
+            }
+            let (weight, faults) = assess(&instance.config, source, &self.scripts, &self.world);
+            apply_weight(now, instance, weight, &self.world, &mut self.outputs);
+            apply_faults(now, instance, faults, &self.world, &mut self.outputs);
+        }
+        self.update_listeners();
+        self.start_waiting(now, adopt);
+    }
+
+    /// Starts the instances that wait for nothing any more.
+    fn start_waiting(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
+        for (name, instance) in &mut self.instances {
+            let waits = instance.router.snapshot().state == StateName::Init;
+            let (world, out) = (&self.world, &mut self.outputs);
+            match (waits, adopt.contains(name)) {
+                (true, true) => instance.feed(now, RouterInput::Adopt, world, out),
+                (true, false) if instance.faults.is_empty() => {
+                    instance.feed(now, RouterInput::Start, world, out);
+                }
+                // It was master, but can no longer be: nothing may stay behind.
+                (false, true) => instance.clean(world, out),
+                (true | false, false) => {}
+            }
+        }
+    }
+
+    fn update_listeners(&mut self) {
+        let mut wanted: BTreeMap<IfIndex, Listener> = BTreeMap::new();
+        for instance in self.instances.values() {
+            let Some(index) = instance.index else { continue };
+            let listener = wanted.entry(index).or_insert_with(|| Listener {
+                name: instance.config.interface.clone(),
+                vrids: Vec::new(),
+                groups: Vec::new(),
+            });
+            listener.vrids.push(instance.config.router.vrid);
+            if let Transport::Multicast { group } = instance.config.router.transport
+                && !listener.groups.contains(&group)
+            {
+                listener.groups.push(group);
+            }
+        }
+        for index in self.listeners.keys().filter(|index| !wanted.contains_key(index)) {
+            self.outputs.push_back(Output::Unlisten { index: *index });
+        }
+        for (&index, listener) in &wanted {
+            if self.listeners.get(&index) != Some(listener) {
+                let Listener { name, vrids, groups } = listener.clone();
+                self.outputs.push_back(Output::Listen { index, name, vrids, groups });
+            }
+        }
+        self.listeners = wanted;
+    }
+}
+
+/// The sum of an instance's weights, and every reason for FAULT.
+fn assess(
+    config: &InstanceConfig,
+    source: Option<Ipv4Addr>,
+    scripts: &BTreeMap<ScriptName, ScriptState>,
+    world: &World,
+) -> (i32, BTreeSet<Fault>) {
+    let mut faults = BTreeSet::new();
+    let interface = &config.interface;
+    match world.link(interface) {
+        None => {
+            faults.insert(Fault::InterfaceMissing(interface.clone()));
+        }
+        Some(link) => {
+            if !link.running && config.track_primary {
+                faults.insert(Fault::InterfaceDown(interface.clone()));
+            }
+            if source.is_none() {
+                faults.insert(Fault::NoSource(interface.clone()));
+            }
+        }
+    }
+    if let Some(source) = config.source
+        && config.track_source
+        && world.holders(source.into()).next().is_none()
+    {
+        faults.insert(Fault::SourceMissing(source));
+    }
+    let mut sum = 0_i32;
+    let interfaces = config.track_interfaces.iter().map(|track| {
+        let effect = track.weight.effect(Some(world.is_running(&track.interface)));
+        (effect, Fault::TrackedInterface(track.interface.clone()))
+    });
+    let scripts = config.track_scripts.iter().map(|track| {
+        let up = scripts.get(&track.script).and_then(ScriptState::up);
+        (track.weight.effect(up), Fault::Script(track.script.clone()))
+    });
+    for (effect, fault) in interfaces.chain(scripts) {
+        match (effect, fault) {
+            (Effect::Weight(weight), _) => sum = sum.saturating_add(weight),
+            (Effect::Pending, Fault::Script(name)) => {
+                faults.insert(Fault::ScriptPending(name));
+            }
+            (Effect::Fault | Effect::Pending, fault) => {
+                faults.insert(fault);
+            }
+        }
+    }
+    (sum, faults)
+}
+
+fn apply_weight(
+    now: Instant,
+    instance: &mut Instance,
+    weight: i32,
+    world: &World,
+    out: &mut VecDeque<Output>,
+) {
+    let from = instance.router.snapshot().priority;
+    let to = instance.config.router.priority.weighted(weight);
+    if from != to {
+        instance.feed(now, RouterInput::Priority(to), world, out);
+        instance.emit(InstanceEvent::Priority { from, to }, out);
+    }
+}
+
+fn apply_faults(
+    now: Instant,
+    instance: &mut Instance,
+    faults: BTreeSet<Fault>,
+    world: &World,
+    out: &mut VecDeque<Output>,
+) {
+    if faults == instance.faults {
+        return;
+    }
+    let was_faulty = !instance.faults.is_empty();
+    instance.faults = faults;
+    let state = instance.router.snapshot().state;
+    if instance.faults.is_empty() {
+        instance.feed(now, RouterInput::Recover, world, out);
+        return;
+    }
+    // Until the first result of a script it waits quietly, without a FAULT to tell anybody of.
+    let only_pending = instance.faults.iter().all(|fault| matches!(fault, Fault::ScriptPending(_)));
+    if state == StateName::Init && only_pending {
+        return;
+    }
+    instance.feed(now, RouterInput::Fault, world, out);
+    if was_faulty && state == StateName::Fault {
+        let faults = instance.faults.iter().cloned().collect();
+        instance.emit(InstanceEvent::Faults(faults), out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

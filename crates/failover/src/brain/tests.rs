@@ -1,0 +1,386 @@
+use std::time::Duration;
+
+use standfast_types::{Priority, VirtualAddress};
+use standfast_vrrp::{Cause, Router};
+
+use super::*;
+use crate::{ScriptConfig, TrackInterface, TrackScript, Weight};
+
+const ETH0: IfIndex = IfIndex::new(2);
+const ETH1: IfIndex = IfIndex::new(3);
+const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+
+fn instance(name: &str, vrid: u8, address: Ipv4Addr) -> InstanceConfig {
+    let vrid = Vrid::new(vrid).expect("not zero");
+    let priority = Priority::new(100).expect("not zero");
+    let mut router = standfast_vrrp::Config::new(vrid, priority);
+    router.addresses = vec![address];
+    let prefix = standfast_types::Prefix::host(address.into());
+    InstanceConfig {
+        name: name.into(),
+        interface: "eth0".into(),
+        router,
+        source: None,
+        track_source: false,
+        track_primary: true,
+        addresses: vec![VirtualAddress::new(prefix, "eth0".into())],
+        track_interfaces: Vec::new(),
+        track_scripts: Vec::new(),
+    }
+}
+
+fn config(instances: Vec<InstanceConfig>) -> Config {
+    Config { instances, scripts: Vec::new(), startup_delay: Duration::ZERO }
+}
+
+fn tracked(weight: i16) -> Config {
+    let mut instance = instance("V", 51, ADDRESS);
+    let weight = Weight { value: weight, reverse: false };
+    instance.track_scripts.push(TrackScript { script: "check".into(), weight });
+    let script = ScriptConfig { name: "check".into(), rise: 1, fall: 1, init_fail: false };
+    Config { scripts: vec![script], ..config(vec![instance]) }
+}
+
+struct Machine {
+    brain: Brain,
+    now: Instant,
+}
+
+impl Machine {
+    fn new(config: Config) -> Self {
+        let mut machine = Self { brain: Brain::new(config, Instant::ZERO), now: Instant::ZERO };
+        machine.link(true);
+        machine.input(Input::Address { index: ETH0, address: OWN.into(), ours: false });
+        machine
+    }
+
+    fn started(config: Config) -> Self {
+        let mut machine = Self::new(config);
+        machine.start(&[]);
+        machine
+    }
+
+    fn master(config: Config) -> Self {
+        let mut machine = Self::started(config);
+        machine.wait(Duration::from_secs(4));
+        assert_eq!(machine.state("V"), StateName::Master);
+        machine
+    }
+
+    fn start(&mut self, adopt: &[&str]) -> Vec<Output> {
+        let adopt = adopt.iter().map(|&name| name.into()).collect();
+        self.brain.start(self.now, &adopt);
+        self.drain()
+    }
+
+    fn link(&mut self, running: bool) -> Vec<Output> {
+        self.input(Input::Link { index: ETH0, name: "eth0".into(), running })
+    }
+
+    fn script(&mut self, success: bool) -> Vec<Output> {
+        self.input(Input::Script { name: "check".into(), success })
+    }
+
+    fn input(&mut self, input: Input<'_>) -> Vec<Output> {
+        self.brain.handle_input(self.now, input);
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.brain.poll_output()).collect()
+    }
+
+    fn wait(&mut self, wait: Duration) -> Vec<Output> {
+        let end = self.now + wait;
+        let mut outputs = Vec::new();
+        while let Some(at) = self.brain.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.brain.handle_timeout(self.now);
+            outputs.extend(self.drain());
+        }
+        self.now = end;
+        outputs
+    }
+
+    fn advert(&mut self, priority: u8) -> Vec<Output> {
+        let config = instance("V", 51, ADDRESS).router;
+        let mut payload = Vec::new();
+        let group = Transport::GROUP;
+        Router::new(config, self.now).emit_advert(priority, PEER, group, &mut payload);
+        let datagram = Datagram { source: PEER, destination: group, ttl: 255, payload: &payload };
+        self.input(Input::Datagram { index: ETH0, datagram })
+    }
+
+    fn snapshot(&self, name: &str) -> InstanceSnapshot {
+        let mut all = self.brain.snapshot().into_iter();
+        all.find(|instance| instance.name.as_str() == name).expect("it exists")
+    }
+
+    fn state(&self, name: &str) -> StateName {
+        self.snapshot(name).router.state
+    }
+}
+
+fn adds(outputs: &[Output]) -> usize {
+    outputs.iter().filter(|output| matches!(output, Output::AddAddress { .. })).count()
+}
+
+fn removes(outputs: &[Output]) -> usize {
+    outputs.iter().filter(|output| matches!(output, Output::RemoveAddress { .. })).count()
+}
+
+fn announces(outputs: &[Output]) -> usize {
+    outputs.iter().filter(|output| matches!(output, Output::Announce { .. })).count()
+}
+
+fn good_byes(outputs: &[Output]) -> usize {
+    let is_good_bye = |output: &&Output| matches!(output, Output::Send { payload, .. } if payload.get(2) == Some(&0));
+    outputs.iter().filter(is_good_bye).count()
+}
+
+#[test]
+fn it_listens_before_it_starts_an_election() {
+    let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
+    let outputs = machine.start(&[]);
+    let vrids = vec![Vrid::new(51).expect("not zero")];
+    let groups = vec![Transport::GROUP];
+    assert_eq!(outputs[0], Output::Listen { index: ETH0, name: "eth0".into(), vrids, groups });
+    assert_eq!(machine.state("V"), StateName::Backup);
+}
+
+#[test]
+fn an_address_is_a_lease_that_lasts_as_long_as_peers_wait_and_is_renewed_until_then() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let outputs = machine.wait(Duration::from_secs(3));
+    let leases: Vec<_> = outputs
+        .iter()
+        .filter_map(|output| {
+            let Output::AddAddress { lease_seconds, .. } = output else { return None };
+            Some(*lease_seconds)
+        })
+        .collect();
+    assert_eq!(leases, [3; 4]);
+}
+
+#[test]
+fn leftovers_of_a_previous_life_are_removed_at_start() {
+    let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
+    machine.input(Input::Address { index: ETH0, address: ADDRESS.into(), ours: false });
+    assert_eq!(removes(&machine.start(&[])), 1);
+}
+
+#[test]
+fn an_adopted_instance_keeps_its_addresses_and_tells_its_peers() {
+    let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
+    machine.input(Input::Address { index: ETH0, address: ADDRESS.into(), ours: true });
+    let outputs = machine.start(&["V"]);
+    assert_eq!((adds(&outputs), removes(&outputs)), (1, 0));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Send { .. })));
+    assert_eq!(machine.state("V"), StateName::Master);
+}
+
+#[test]
+fn an_instance_that_cannot_be_adopted_leaves_nothing_behind() {
+    let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
+    machine.input(Input::Address { index: ETH0, address: ADDRESS.into(), ours: true });
+    machine.link(false);
+    assert_eq!(removes(&machine.start(&["V"])), 1);
+    assert_eq!(machine.state("V"), StateName::Fault);
+}
+
+#[test]
+fn an_address_that_somebody_deletes_is_back_at_once_without_a_role_change() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let outputs = machine.input(Input::AddressGone { index: ETH0, address: ADDRESS.into() });
+    assert_eq!((adds(&outputs), announces(&outputs)), (1, 1));
+    assert_eq!(machine.state("V"), StateName::Master);
+    let untouched = machine.input(Input::AddressGone { index: ETH1, address: ADDRESS.into() });
+    assert_eq!(untouched, []);
+}
+
+#[test]
+fn an_untracked_address_that_somebody_deletes_stays_away() {
+    let mut untracked = instance("V", 51, ADDRESS);
+    untracked.addresses[0].tracked = false;
+    let mut machine = Machine::master(config(vec![untracked]));
+    assert_eq!(machine.input(Input::AddressGone { index: ETH0, address: ADDRESS.into() }), []);
+}
+
+#[test]
+fn a_lost_carrier_is_a_fault_and_its_return_a_recovery() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    assert_eq!(removes(&machine.link(false)), 1);
+    assert_eq!(machine.state("V"), StateName::Fault);
+    assert_eq!(machine.snapshot("V").faults, [Fault::InterfaceDown("eth0".into())]);
+    machine.link(true);
+    assert_eq!(machine.state("V"), StateName::Backup);
+}
+
+#[test]
+fn dont_track_primary_ignores_the_carrier_of_its_own_interface() {
+    let untracked = InstanceConfig { track_primary: false, ..instance("V", 51, ADDRESS) };
+    let mut machine = Machine::master(config(vec![untracked]));
+    machine.link(false);
+    assert_eq!(machine.state("V"), StateName::Master);
+}
+
+#[test]
+fn an_interface_that_comes_back_under_another_index_is_used_again() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let outputs = machine.input(Input::LinkGone { index: ETH0 });
+    assert!(outputs.contains(&Output::Unlisten { index: ETH0 }));
+    let fault = Fault::InterfaceMissing("eth0".into());
+    assert_eq!(machine.snapshot("V").faults, [fault]);
+    machine.input(Input::Link { index: ETH1, name: "eth0".into(), running: true });
+    assert_eq!(machine.state("V"), StateName::Fault, "it has no address to send from yet");
+    machine.input(Input::Address { index: ETH1, address: OWN.into(), ours: false });
+    assert_eq!(machine.state("V"), StateName::Backup);
+}
+
+#[test]
+fn a_weighted_script_changes_the_priority_and_not_the_state() {
+    let mut machine = Machine::master(tracked(-20));
+    machine.script(true);
+    assert_eq!(machine.snapshot("V").router.priority.get(), 100);
+    machine.script(false);
+    assert_eq!(machine.snapshot("V").router.priority.get(), 80);
+    assert_eq!(machine.state("V"), StateName::Master);
+}
+
+#[test]
+fn a_script_without_weight_keeps_the_instance_waiting_then_faults_it() {
+    let mut machine = Machine::started(tracked(0));
+    machine.wait(Duration::from_secs(10));
+    assert_eq!(machine.state("V"), StateName::Init);
+    machine.script(true);
+    machine.wait(Duration::from_secs(4));
+    assert_eq!(machine.state("V"), StateName::Master);
+    let outputs = machine.script(false);
+    assert_eq!((good_byes(&outputs), removes(&outputs)), (1, 1));
+    assert_eq!(machine.state("V"), StateName::Fault);
+}
+
+#[test]
+fn a_tracked_interface_counts_as_its_weight_says() {
+    let mut faulty = instance("V", 51, ADDRESS);
+    let track = |value| TrackInterface {
+        interface: "eth1".into(),
+        weight: Weight { value, reverse: false },
+    };
+    faulty.track_interfaces = vec![track(0)];
+    let mut weighted = instance("W", 52, PEER);
+    weighted.track_interfaces = vec![track(-30)];
+    let mut machine = Machine::started(config(vec![faulty, weighted]));
+    assert_eq!(machine.state("V"), StateName::Fault);
+    assert_eq!(machine.snapshot("W").router.priority.get(), 70);
+    machine.input(Input::Link { index: ETH1, name: "eth1".into(), running: true });
+    assert_eq!(machine.state("V"), StateName::Backup);
+    assert_eq!(machine.snapshot("W").router.priority.get(), 100);
+}
+
+#[test]
+fn letting_go_ends_when_another_machine_has_announced_every_address() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let outputs = machine.input(Input::Release);
+    assert_eq!((good_byes(&outputs), removes(&outputs)), (1, 0));
+    machine.advert(80);
+    machine.input(Input::Announced { index: ETH0, address: ADDRESS });
+    let outputs = machine.wait(Duration::from_millis(20));
+    assert_eq!(removes(&outputs), 1);
+    assert!(machine.brain.has_stopped());
+}
+
+#[test]
+fn adverts_are_dropped_and_nothing_starts_during_the_startup_delay() {
+    let delayed = Config {
+        startup_delay: Duration::from_secs(5),
+        ..config(vec![instance("V", 51, ADDRESS)])
+    };
+    let mut machine = Machine::started(delayed);
+    machine.wait(Duration::from_millis(4_900));
+    assert_eq!(machine.advert(200), []);
+    assert_eq!(machine.state("V"), StateName::Init);
+    machine.wait(Duration::from_millis(200));
+    assert_eq!(machine.state("V"), StateName::Backup);
+}
+
+#[test]
+fn a_reload_touches_only_what_differs() {
+    let two = vec![instance("V", 51, ADDRESS), instance("W", 52, PEER)];
+    let mut machine = Machine::master(config(two.clone()));
+    machine.brain.reconfigure(machine.now, config(two.clone()));
+    let outputs = machine.drain();
+    assert_eq!((good_byes(&outputs), removes(&outputs), announces(&outputs)), (0, 0, 0));
+
+    let mut more = two.clone();
+    let extra = standfast_types::Prefix::host(Ipv4Addr::new(192, 0, 2, 101).into());
+    more[0].addresses.push(VirtualAddress::new(extra, "eth0".into()));
+    machine.brain.reconfigure(machine.now, config(more));
+    let outputs = machine.drain();
+    assert_eq!((removes(&outputs), announces(&outputs)), (0, 1));
+    assert_eq!(machine.state("V"), StateName::Master);
+
+    machine.brain.reconfigure(machine.now, config(vec![two[0].clone()]));
+    let outputs = machine.drain();
+    assert_eq!((good_byes(&outputs), removes(&outputs)), (1, 2));
+    assert_eq!(machine.state("V"), StateName::Master);
+}
+
+#[test]
+fn announcements_keep_the_configured_gap() {
+    let mut paced = instance("V", 51, ADDRESS);
+    paced.router.announcements.gap = Duration::from_millis(100);
+    let mut machine = Machine::started(config(vec![paced]));
+    let outputs = machine.wait(Duration::from_nanos(3_609_375_000));
+    assert_eq!(announces(&outputs), 1);
+    assert_eq!(announces(&machine.wait(Duration::from_millis(399))), 3);
+    assert_eq!(announces(&machine.wait(Duration::from_millis(1))), 1);
+}
+
+#[test]
+fn an_owner_neither_removes_nor_leases_the_address_that_is_its_own() {
+    let mut owner = instance("V", 51, OWN);
+    owner.router.priority = Priority::OWNER;
+    let mut machine = Machine::new(config(vec![owner]));
+    let outputs = machine.start(&[]);
+    assert_eq!((adds(&outputs), removes(&outputs)), (0, 0));
+    assert_eq!(machine.state("V"), StateName::Master);
+    assert_eq!(removes(&machine.input(Input::Release)), 0);
+}
+
+#[test]
+fn two_instances_on_one_interface_hear_only_their_own_adverts() {
+    let two = vec![instance("V", 51, ADDRESS), instance("W", 52, PEER)];
+    let mut machine = Machine::started(config(two));
+    for _ in 0..4 {
+        machine.advert(200);
+        machine.wait(Duration::from_secs(1));
+    }
+    assert_eq!(machine.state("V"), StateName::Backup);
+    assert_eq!(machine.state("W"), StateName::Master);
+}
+
+#[test]
+fn a_frozen_machine_lets_go_before_it_says_anything() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    machine.now = machine.now + Duration::from_secs(60);
+    machine.brain.handle_timeout(machine.now);
+    let outputs = machine.drain();
+    assert_eq!((removes(&outputs), adds(&outputs)), (1, 0));
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Send { .. })));
+    let late = outputs.iter().any(|output| {
+        matches!(
+            output,
+            Output::Emit(Event::Instance {
+                kind: InstanceEvent::Election {
+                    event: standfast_vrrp::Event::Transition { cause: Cause::Late { .. }, .. },
+                    ..
+                },
+                ..
+            })
+        )
+    });
+    assert!(late);
+}

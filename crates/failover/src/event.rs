@@ -1,0 +1,217 @@
+//! What the world tells the brain, what the brain wants done, and what happened.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+use standfast_types::{
+    IfIndex, InstanceName, InterfaceName, Prefix, Priority, ScriptName, VirtualAddress, Vrid,
+};
+use standfast_vrrp::Datagram;
+
+/// What the world tells the brain.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A VRRP message arrived on an interface.
+    Datagram {
+        /// The interface.
+        index: IfIndex,
+        /// The message.
+        datagram: Datagram<'a>,
+    },
+    /// An interface appeared or changed.
+    Link {
+        /// Its index.
+        index: IfIndex,
+        /// Its name.
+        name: InterfaceName,
+        /// Administratively up, and with carrier.
+        running: bool,
+    },
+    /// An interface is gone, and its addresses with it.
+    LinkGone {
+        /// Its index.
+        index: IfIndex,
+    },
+    /// An address is on an interface.
+    Address {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: IpAddr,
+        /// Whether it carries our tag.
+        ours: bool,
+    },
+    /// An address was removed from an interface, by whomever.
+    AddressGone {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: IpAddr,
+    },
+    /// The kernel refused to install an address.
+    AddressRefused {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: IpAddr,
+        /// What the kernel said.
+        error: String,
+    },
+    /// A script ended, or was ended because it took too long (a failure).
+    Script {
+        /// Which.
+        name: ScriptName,
+        /// Whether it exited with 0.
+        success: bool,
+    },
+    /// Another machine announced an address by gratuitous ARP.
+    Announced {
+        /// The interface on which it was heard.
+        index: IfIndex,
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// Let go of everything, make before break, and stop.
+    Release,
+}
+
+/// What the brain wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Receive VRRP on an interface, for these ids and groups only; replaces what was there.
+    Listen {
+        /// The interface.
+        index: IfIndex,
+        /// Its name.
+        name: InterfaceName,
+        /// Virtual router ids.
+        vrids: Vec<Vrid>,
+        /// Multicast groups.
+        groups: Vec<Ipv4Addr>,
+    },
+    /// Stop receiving on an interface.
+    Unlisten {
+        /// The interface.
+        index: IfIndex,
+    },
+    /// Send a VRRP message.
+    Send {
+        /// The interface.
+        index: IfIndex,
+        /// Source address.
+        source: Ipv4Addr,
+        /// Destination address.
+        destination: Ipv4Addr,
+        /// Time to live.
+        ttl: u8,
+        /// What follows the IP header.
+        payload: Vec<u8>,
+    },
+    /// Install an address, or renew its lease.
+    AddAddress {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: VirtualAddress,
+        /// After this long without a renewal the kernel removes it, in seconds.
+        lease_seconds: u32,
+    },
+    /// Remove an address.
+    RemoveAddress {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: VirtualAddress,
+    },
+    /// Send one gratuitous ARP.
+    Announce {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// Something happened.
+    Emit(Event),
+}
+
+/// Something that happened: the single source of log lines, notifications and metrics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// To an instance.
+    Instance {
+        /// Which.
+        name: InstanceName,
+        /// What.
+        kind: InstanceEvent,
+    },
+    /// A script's state changed.
+    Script {
+        /// Which.
+        name: ScriptName,
+        /// Whether it counts as up now.
+        up: bool,
+    },
+}
+
+/// Something that happened to an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InstanceEvent {
+    /// In its election. With the reasons for FAULT at that moment.
+    Election {
+        /// What.
+        event: standfast_vrrp::Event,
+        /// Why it cannot take part; empty when it can.
+        faults: Vec<Fault>,
+    },
+    /// The trackers changed its priority.
+    Priority {
+        /// Before.
+        from: Priority,
+        /// After.
+        to: Priority,
+    },
+    /// The reasons for FAULT changed, and it stays in FAULT.
+    Faults(Vec<Fault>),
+    /// Somebody removed an address that it holds; it is back.
+    AddressRestored {
+        /// The address.
+        address: Prefix,
+        /// How often this happened since it became master.
+        count: u32,
+    },
+    /// The kernel refused an address.
+    AddressRefused {
+        /// The address.
+        address: IpAddr,
+        /// What the kernel said.
+        error: String,
+    },
+    /// The interface for an address does not exist.
+    AddressWithoutInterface {
+        /// The address.
+        address: Prefix,
+        /// The interface.
+        interface: InterfaceName,
+    },
+    /// A reload removed the instance.
+    Deleted,
+}
+
+/// Why an instance cannot take part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Fault {
+    /// Its interface does not exist.
+    InterfaceMissing(InterfaceName),
+    /// Its interface is down or has no carrier.
+    InterfaceDown(InterfaceName),
+    /// Its interface has no IPv4 address to send from.
+    NoSource(InterfaceName),
+    /// The configured source address is not on this machine.
+    SourceMissing(Ipv4Addr),
+    /// A tracked interface is down, without carrier, or missing.
+    TrackedInterface(InterfaceName),
+    /// A tracked script without weight fails.
+    Script(ScriptName),
+    /// A tracked script without weight has not ended for the first time yet.
+    ScriptPending(ScriptName),
+}

@@ -1,0 +1,297 @@
+//! One instance: its router, the addresses it holds, and why it cannot take part.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+
+use standfast_types::{IfIndex, Instant, VirtualAddress};
+use standfast_vrrp::{Input, Output as RouterOutput, Router, Transport};
+
+use crate::{Event, Fault, InstanceConfig, InstanceEvent, Output, world::World};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) config: InstanceConfig,
+    pub(crate) router: Router,
+    pub(crate) index: Option<IfIndex>,
+    pub(crate) source: Option<Ipv4Addr>,
+    pub(crate) faults: BTreeSet<Fault>,
+    /// When the leases of its addresses are renewed; `Some` while it holds them.
+    renew_at: Option<Instant>,
+    /// Addresses that others removed since it became master.
+    restored: u32,
+    /// While letting go: the addresses that the successor has announced.
+    announced: BTreeSet<Ipv4Addr>,
+    /// Announcements that wait for their turn (`vrrp_garp_interval`).
+    queue: VecDeque<(IfIndex, Ipv4Addr)>,
+    queue_at: Option<Instant>,
+}
+
+impl Instance {
+    pub(crate) fn new(config: InstanceConfig, now: Instant) -> Self {
+        Self {
+            router: Router::new(config.router.clone(), now),
+            config,
+            index: None,
+            source: None,
+            faults: BTreeSet::new(),
+            renew_at: None,
+            restored: 0,
+            announced: BTreeSet::new(),
+            queue: VecDeque::new(),
+            queue_at: None,
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let router = self.router.next_deadline().map(|(at, _)| at);
+        [router, self.renew_at, self.queue_at].into_iter().flatten().min()
+    }
+
+    pub(crate) const fn holds(&self) -> bool {
+        self.renew_at.is_some()
+    }
+
+    /// How long an address outlives this process, in seconds: as long as peers wait for an advert, so
+    /// that it is gone about when a successor installs it.
+    pub(crate) fn lease_seconds(&self) -> u32 {
+        let centis = u32::from(self.config.router.advert_interval.centis());
+        (centis * 3).div_ceil(100).max(2)
+    }
+
+    pub(crate) fn feed(
+        &mut self,
+        now: Instant,
+        input: Input<'_>,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.router.handle_input(now, input);
+        self.drain(now, world, out);
+    }
+
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.router.handle_timeout(now);
+        self.drain(now, world, out);
+        if self.renew_at.is_some_and(|at| at <= now) {
+            self.install(now, world, out);
+        }
+        if self.queue_at.is_some_and(|at| at <= now) {
+            self.announce_next(now, out);
+        }
+    }
+
+    /// Takes a new configuration of the same virtual router; touches only what differs.
+    pub(crate) fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: InstanceConfig,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        let old = std::mem::replace(&mut self.config, config);
+        if self.holds() {
+            for address in old.addresses.iter().filter(|a| !self.config.addresses.contains(a)) {
+                let moved =
+                    self.config.addresses.iter().any(|new| {
+                        new.prefix == address.prefix && new.interface == address.interface
+                    });
+                if !moved {
+                    remove(address, world, out);
+                }
+            }
+            self.install(now, world, out);
+            let fresh = self.config.addresses.iter().filter(|a| !old.addresses.contains(a));
+            let fresh: Vec<_> = fresh.filter_map(|a| announcement(a, world)).collect();
+            self.queue.extend(fresh);
+            self.announce_next(now, out);
+        }
+        if self.config.router != old.router {
+            self.router.reconfigure(now, self.config.router.clone());
+            self.drain(now, world, out);
+        }
+    }
+
+    /// Somebody removed an address. Whether it was one that this instance holds.
+    pub(crate) fn restore(
+        &mut self,
+        now: Instant,
+        index: IfIndex,
+        address: IpAddr,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        if !self.holds() {
+            return;
+        }
+        let lost = self.config.addresses.iter().find(|held| {
+            held.tracked
+                && held.prefix.address() == address
+                && world.index(&held.interface) == Some(index)
+        });
+        let Some(lost) = lost.cloned() else { return };
+        self.restored = self.restored.saturating_add(1);
+        let lease_seconds = self.lease_seconds();
+        let prefix = lost.prefix;
+        self.queue.extend(announcement(&lost, world));
+        out.push_back(Output::AddAddress { index, address: lost, lease_seconds });
+        self.announce_next(now, out);
+        let kind = InstanceEvent::AddressRestored { address: prefix, count: self.restored };
+        self.emit(kind, out);
+    }
+
+    /// Another machine announced an address; all of them announced means that it has taken over.
+    pub(crate) fn handle_announced(
+        &mut self,
+        now: Instant,
+        index: IfIndex,
+        address: Ipv4Addr,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        let expected: BTreeSet<_> =
+            self.config.addresses.iter().filter_map(|held| announcement(held, world)).collect();
+        if !expected.contains(&(index, address)) {
+            return;
+        }
+        self.announced.insert(address);
+        if expected.iter().all(|(_, address)| self.announced.contains(address)) {
+            self.feed(now, Input::HandedOver, world, out);
+        }
+    }
+
+    pub(crate) fn emit(&self, kind: InstanceEvent, out: &mut VecDeque<Output>) {
+        out.push_back(Output::Emit(Event::Instance { name: self.config.name.clone(), kind }));
+    }
+
+    /// Removes every address of this instance from the machine, whoever put it there: a leftover of a
+    /// previous life must not answer while another machine holds the address.
+    pub(crate) fn clean(&self, world: &World, out: &mut VecDeque<Output>) {
+        if self.config.router.priority.is_owner() {
+            return;
+        }
+        for address in &self.config.addresses {
+            for index in world.holders(address.prefix.address()) {
+                out.push_back(Output::RemoveAddress { index, address: address.clone() });
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
+        while let Some(output) = self.router.poll_output() {
+            match output {
+                RouterOutput::Advertise { priority } => self.advertise(priority, out),
+                RouterOutput::Hold => {
+                    self.restored = 0;
+                    self.announced.clear();
+                    self.install(now, world, out);
+                }
+                RouterOutput::LetGo => self.let_go(world, out),
+                RouterOutput::Announce { repeat } => {
+                    let all: Vec<_> = self
+                        .config
+                        .addresses
+                        .iter()
+                        .filter_map(|address| announcement(address, world))
+                        .collect();
+                    // Every address once before any address twice.
+                    for _ in 0..repeat {
+                        self.queue.extend(&all);
+                    }
+                    self.announce_next(now, out);
+                }
+                RouterOutput::Event(event) => {
+                    let faults = self.faults.iter().cloned().collect();
+                    self.emit(InstanceEvent::Election { event, faults }, out);
+                }
+            }
+        }
+    }
+
+    fn advertise(&self, priority: u8, out: &mut VecDeque<Output>) {
+        let (Some(index), Some(source)) = (self.index, self.source) else { return };
+        let mut send = |destination, ttl| {
+            let mut payload = Vec::new();
+            self.router.emit_advert(priority, source, destination, &mut payload);
+            out.push_back(Output::Send { index, source, destination, ttl, payload });
+        };
+        match &self.config.router.transport {
+            Transport::Multicast { group } => send(*group, 255),
+            Transport::Unicast { peers, ttl, .. } => {
+                for peer in peers {
+                    send(peer.address, *ttl);
+                }
+            }
+        }
+    }
+
+    /// Installs or renews every address.
+    fn install(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
+        let first = !self.holds();
+        let lease_seconds = self.lease_seconds();
+        self.renew_at = Some(now + Duration::from_secs(lease_seconds.into()) / 4);
+        for address in &self.config.addresses {
+            let Some(index) = world.index(&address.interface) else {
+                if first {
+                    let (address, interface) = (address.prefix, address.interface.clone());
+                    self.emit(InstanceEvent::AddressWithoutInterface { address, interface }, out);
+                }
+                continue;
+            };
+            // An owner's address is the machine's own: it must not become a lease.
+            let owned = self.config.router.priority.is_owner()
+                && world.is_foreign(index, address.prefix.address());
+            if !owned {
+                let address = address.clone();
+                out.push_back(Output::AddAddress { index, address, lease_seconds });
+            }
+        }
+    }
+
+    fn let_go(&mut self, world: &World, out: &mut VecDeque<Output>) {
+        self.renew_at = None;
+        self.queue.clear();
+        self.queue_at = None;
+        for address in &self.config.addresses {
+            let owned = self.config.router.priority.is_owner()
+                && world
+                    .index(&address.interface)
+                    .is_some_and(|index| world.is_foreign(index, address.prefix.address()));
+            if !owned {
+                remove(address, world, out);
+            }
+        }
+    }
+
+    fn announce_next(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        let gap = self.config.router.announcements.gap;
+        self.queue_at = None;
+        while let Some((index, address)) = self.queue.pop_front() {
+            out.push_back(Output::Announce { index, address });
+            if !gap.is_zero() && !self.queue.is_empty() {
+                self.queue_at = Some(now + gap);
+                return;
+            }
+        }
+    }
+}
+
+fn remove(address: &VirtualAddress, world: &World, out: &mut VecDeque<Output>) {
+    if let Some(index) = world.index(&address.interface) {
+        out.push_back(Output::RemoveAddress { index, address: address.clone() });
+    }
+}
+
+fn announcement(address: &VirtualAddress, world: &World) -> Option<(IfIndex, Ipv4Addr)> {
+    match address.prefix.address() {
+        IpAddr::V4(v4) => Some((world.index(&address.interface)?, v4)),
+        IpAddr::V6(_) => None,
+    }
+}

@@ -1,0 +1,88 @@
+//! What is known of the machine: its interfaces and their addresses.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use standfast_types::{IfIndex, InterfaceName};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    links: BTreeMap<IfIndex, Link>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) name: InterfaceName,
+    pub(crate) running: bool,
+    /// In the kernel's order: the first one is what the kernel itself would send from.
+    addresses: Vec<(IpAddr, bool)>,
+}
+
+impl World {
+    pub(crate) fn set_link(&mut self, index: IfIndex, name: InterfaceName, running: bool) {
+        let link = self.links.entry(index).or_insert_with(|| Link {
+            name: name.clone(),
+            running,
+            addresses: Vec::new(),
+        });
+        link.name = name;
+        link.running = running;
+    }
+
+    pub(crate) fn remove_link(&mut self, index: IfIndex) {
+        self.links.remove(&index);
+    }
+
+    pub(crate) fn set_address(&mut self, index: IfIndex, address: IpAddr, ours: bool) {
+        let Some(link) = self.links.get_mut(&index) else { return };
+        match link.addresses.iter_mut().find(|(known, _)| *known == address) {
+            Some(known) => known.1 = ours,
+            None => link.addresses.push((address, ours)),
+        }
+    }
+
+    pub(crate) fn remove_address(&mut self, index: IfIndex, address: IpAddr) {
+        if let Some(link) = self.links.get_mut(&index) {
+            link.addresses.retain(|(known, _)| *known != address);
+        }
+    }
+
+    pub(crate) fn index(&self, name: &InterfaceName) -> Option<IfIndex> {
+        self.links.iter().find(|(_, link)| link.name == *name).map(|(&index, _)| index)
+    }
+
+    pub(crate) fn link(&self, name: &InterfaceName) -> Option<&Link> {
+        self.links.values().find(|link| link.name == *name)
+    }
+
+    pub(crate) fn is_running(&self, name: &InterfaceName) -> bool {
+        self.link(name).is_some_and(|link| link.running)
+    }
+
+    /// Whether somebody other than us put this address there.
+    pub(crate) fn is_foreign(&self, index: IfIndex, address: IpAddr) -> bool {
+        self.links.get(&index).is_some_and(|link| link.addresses.contains(&(address, false)))
+    }
+
+    /// The interfaces that have this address, whoever put it there.
+    pub(crate) fn holders(&self, address: IpAddr) -> impl Iterator<Item = IfIndex> {
+        self.links
+            .iter()
+            .filter(move |(_, link)| link.addresses.iter().any(|&(known, _)| known == address))
+            .map(|(&index, _)| index)
+    }
+
+    /// The address to send from: the first of the interface that no virtual router moves.
+    pub(crate) fn primary(
+        &self,
+        name: &InterfaceName,
+        is_virtual: impl Fn(IpAddr) -> bool,
+    ) -> Option<Ipv4Addr> {
+        self.link(name)?.addresses.iter().find_map(|&(address, ours)| match address {
+            IpAddr::V4(v4) if !ours && !is_virtual(address) => Some(v4),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        })
+    }
+}
