@@ -1,1 +1,19 @@
-//! Netlink, raw and packet sockets, namespaces: the only crate with unsafe code
+//! The kernel's side of Standfast: netlink, raw and packet sockets, processes, namespaces.
+//!
+//! This crate is thin and decides nothing: it turns values into system calls and answers
+//! into values. It is the only crate where unsafe code may appear, one small block at a
+//! time, each with its reason.
+
+pub mod arp_socket;
+pub mod clock;
+pub mod error;
+pub mod link;
+pub mod namespace;
+pub mod netlink;
+mod packet_filter;
+pub mod process;
+mod sys;
+pub mod syslog;
+pub mod vrrp_socket;
+
+pub use error::{Class, Error};

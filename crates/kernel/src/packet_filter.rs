@@ -1,0 +1,70 @@
+//! Programs for the kernel's packet filter (classic BPF), which decide what reaches us.
+
+use socket2::SockFilter;
+use standfast_types::Vrid;
+
+const LD_WORD: u16 = 0x20;
+const LD_HALF: u16 = 0x28;
+const LD_BYTE: u16 = 0x30;
+const LD_BYTE_AT_X: u16 = 0x50;
+/// X becomes four times the low half of a byte: an IPv4 header's length.
+const LDX_HEADER_LENGTH: u16 = 0xb1;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_EQUAL_X: u16 = 0x1d;
+const COPY_TO_X: u16 = 0x07;
+const RETURN: u16 = 0x06;
+/// How much of the packet to keep: all.
+const ACCEPT: u32 = u32::MAX;
+const REJECT: u32 = 0;
+
+/// Lets in VRRP adverts (version 2 or 3) of these virtual routers, on a raw IPv4 socket,
+/// where a packet starts with its IP header.
+pub(crate) fn adverts_of(vrids: &[Vrid]) -> Vec<SockFilter> {
+    let mut program = vec![
+        step(LD_BYTE, 9),
+        branch(112, 1, 0),
+        step(RETURN, REJECT),
+        step(LDX_HEADER_LENGTH, 0),
+        step(LD_BYTE_AT_X, 0),
+        branch(0x21, 2, 0),
+        branch(0x31, 1, 0),
+        step(RETURN, REJECT),
+        step(LD_BYTE_AT_X, 1),
+    ];
+    // Each test that holds jumps over the tests left and over the rejection behind them.
+    for (vrid, left) in vrids.iter().zip((0..vrids.len()).rev()) {
+        let past = u8::try_from(left.saturating_add(1)).unwrap_or(u8::MAX);
+        program.push(branch(u32::from(vrid.get()), past, 0));
+    }
+    program.extend([step(RETURN, REJECT), step(RETURN, ACCEPT)]);
+    program
+}
+
+/// Lets in ARP packets whose sender and target address are the same, on a packet socket,
+/// where a packet starts with its Ethernet header.
+pub(crate) fn gratuitous_arp() -> Vec<SockFilter> {
+    vec![
+        step(LD_HALF, 12),
+        branch(0x0806, 0, 5),
+        step(LD_WORD, 28),
+        step(COPY_TO_X, 0),
+        step(LD_WORD, 38),
+        SockFilter::new(JUMP_IF_EQUAL_X, 0, 1, 0),
+        step(RETURN, ACCEPT),
+        step(RETURN, REJECT),
+    ]
+}
+
+/// Lets in nothing.
+pub(crate) fn nothing() -> Vec<SockFilter> {
+    vec![step(RETURN, REJECT)]
+}
+
+fn step(code: u16, operand: u32) -> SockFilter {
+    SockFilter::new(code, 0, 0, operand)
+}
+
+/// Skips `equal` or `other` instructions.
+fn branch(value: u32, equal: u8, other: u8) -> SockFilter {
+    SockFilter::new(JUMP_IF_EQUAL, equal, other, value)
+}
