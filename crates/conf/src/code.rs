@@ -1,0 +1,129 @@
+//! The kinds of mistakes, one code each.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! codes {
+    ($($code:ident = $number:literal, $explanation:literal;)*) => {
+        /// A kind of mistake. Prints as `SF0201`; the number never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {$(
+            #[doc = $explanation]
+            $code,
+        )*}
+
+        impl Code {
+            /// All codes, by number.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// Its number.
+            #[must_use]
+            pub const fn number(self) -> u16 {
+                match self {$(Self::$code => $number,)*}
+            }
+
+            /// What the mistake is and what it does, in a sentence or two.
+            #[must_use]
+            pub const fn explain(self) -> &'static str {
+                match self {$(Self::$code => $explanation,)*}
+            }
+        }
+    };
+}
+
+codes! {
+    UnclosedBlock = 101, "A block has no closing brace. It is taken to end where a keyword of an enclosing block follows, or at the end of the file.";
+    ExtraBrace = 102, "A closing brace closes nothing. Often a block above was closed too early.";
+    UnexpectedBlock = 103, "A brace opens a block where no keyword takes one. The block is skipped with everything in it.";
+    UnbalancedQuote = 104, "A quote is opened and not closed on the same line. keepalived drops the word, and crashes on some keywords.";
+    LongLine = 105, "The line is longer than 1023 bytes. keepalived skips such a line; it is accepted here.";
+    NulByte = 106, "The line holds a NUL byte and is skipped, as keepalived skips it.";
+    NotUtf8 = 107, "The file holds bytes that are no UTF-8. They are kept as replacement characters.";
+    ByteOrderMark = 108, "The file starts with a byte order mark, which is skipped. keepalived takes it for part of the first keyword.";
+    CommentInWord = 109, "A `#` or `!` inside a word begins a comment: the rest of the line is lost. Quote the word or write `${_HASH}` or `${_BANG}`.";
+    BadReference = 110, "A `$NAME` or `${NAME}` that nothing defines stays as it is written.";
+    BadDirective = 111, "A definition, condition or ~SEQ/~LST line is malformed and skipped.";
+    Limit = 112, "A limit is reached (include depth 32, block depth 64, size of an expansion). What lies beyond is skipped.";
+    Unreadable = 113, "A file cannot be read.";
+    IncludeMissing = 114, "No file matches an include.";
+    IncludeCycle = 115, "A file includes itself, directly or through others.";
+    MissingBlock = 116, "A keyword that opens a block has none.";
+    UnknownKeyword = 201, "The word is no keyword. It is skipped together with its block.";
+    WrongBlock = 202, "The keyword exists, but belongs in another block. It is skipped here.";
+    NotActive = 203, "The keyword is known and accepted; what it asks for is not active in this version.";
+    NoEffect = 204, "The keyword or value is accepted and does nothing.";
+    MissingParameter = 205, "A keyword has no value. keepalived refuses the whole file.";
+    BadValue = 206, "The value is not of the kind that the keyword takes; it is ignored.";
+    OutOfRange = 207, "The value is outside the keyword's range.";
+    SurplusWords = 208, "Words after the value do nothing.";
+    DuplicateName = 209, "A second definition of the same name is skipped.";
+    Deprecated = 210, "The keyword is an old spelling or is no longer accepted by newer versions.";
+    DefinedTooLate = 211, "A default or tracker is defined after its use, where it has no effect.";
+    Placeholder = 212, "A placeholder of a template seems to be left in.";
+    BadState = 301, "`state` knows MASTER and BACKUP; anything else means BACKUP.";
+    NoPreemptAsMaster = 302, "`nopreempt` and `preempt_delay` have no effect with `state MASTER`.";
+    AddressOwner = 303, "Priority 255 means that the address belongs to this machine: it takes the address at once, and no tracker's weight changes its priority.";
+    PasswordCut = 304, "VRRP carries eight bytes of password; the rest is cut off.";
+    AuthenticationWithVersion3 = 305, "VRRPv3 has no authentication; the block is ignored.";
+    AuthenticationHeader = 306, "Authentication by IPsec AH is not active in this version. The file is refused rather than run without authentication.";
+    AuthenticationIncomplete = 307, "Authentication needs a known type and a password; without them adverts are not authenticated.";
+    VridMissing = 308, "An instance needs a virtual_router_id of 1 to 255. keepalived refuses the file.";
+    VridReused = 309, "Two instances use one virtual_router_id on one interface. keepalived refuses the file.";
+    AddressTwice = 310, "An address is listed twice.";
+    GroupNotMulticast = 311, "The address is no multicast group; the default group stays in use.";
+    AdvertInterval = 312, "The advert interval is out of its version's range or was rounded. VRRPv2 carries whole seconds 1 to 255, VRRPv3 0.01 to 40.95 s.";
+    InterfaceMissing = 313, "An instance needs an interface that is not the loopback. keepalived refuses the file.";
+    Ipv6Instance = 314, "IPv6 instances are not active in this version; the instance is left out.";
+    AddressMissing = 315, "The instance has no virtual address.";
+    BadAddress = 316, "The text is no address, or not of the instance's family; the line is ignored.";
+    PeerIsSelf = 317, "A unicast peer is the instance's own source address.";
+    PeersMissing = 318, "A unicast instance has no peers; it uses multicast instead.";
+    ScriptUnused = 401, "No instance tracks the script.";
+    ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
+    ScriptMissing = 403, "The script does not exist.";
+    ScriptNotExecutable = 404, "The script is not executable.";
+    ScriptWritable = 405, "Others than root can change the script, which runs as root or with the script user's rights.";
+    ScriptSecurityOff = 406, "Scripts run without enable_script_security.";
+    Typography = 407, "A typographic dash, quote or full-width character stands where the shell needs the plain one.";
+    UnquotedArguments = 408, "Only the first word of a command without quotes counts.";
+    WeightRange = 409, "What the weight of a tracker can and cannot do.";
+    OwnInterface = 410, "The instance's own interface is tracked anyway.";
+    CommandMissing = 411, "A vrrp_script has no command; it is left out.";
+    ShellSyntax = 412, "The command is run without a shell, so shell syntax in it is passed on as plain arguments.";
+    ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
+    DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
+    WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
+    NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
+    IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";
+    PasswordDiffers = 604, "Nodes of one virtual router use different passwords and drop each other's adverts.";
+    VersionDiffers = 605, "Nodes of one virtual router speak different versions and drop each other's adverts.";
+    AddressesDiffer = 606, "Nodes of one virtual router hold different addresses.";
+    TransportDiffers = 607, "Nodes of one virtual router do not hear each other: one uses multicast and the other unicast, or another group.";
+    PeerMissing = 608, "A node of the virtual router is not among this node's unicast peers.";
+    SamePriority = 609, "Nodes of one virtual router have the same priority; the higher source address wins.";
+    TwoOwners = 610, "More than one node claims to own the address (priority 255).";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SF{:04}", self.number())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_ascend() {
+        assert!(Code::ALL.is_sorted_by(|a, b| a.number() < b.number()));
+        assert_eq!(Code::UnknownKeyword.to_string(), "SF0201");
+    }
+}

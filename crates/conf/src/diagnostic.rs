@@ -1,0 +1,118 @@
+//! What is wrong, where, and what to write instead.
+
+use serde::Serialize;
+
+use crate::{Code, source::Span};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The daemon runs and does what the file says; worth knowing.
+    Note,
+    /// The daemon runs, probably not as intended.
+    Warning,
+    /// The daemon refuses the file.
+    Error,
+}
+
+/// How `keepalived -t` classes a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A script that others can change, or runs unchecked.
+    Security,
+    /// Something is ignored or corrected.
+    Error,
+    /// It cannot run.
+    Fatal,
+}
+
+/// A place with a remark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// The remark; may be empty on a primary label.
+    pub text: String,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The kind of mistake.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one sentence without full stop.
+    pub message: String,
+    /// Where.
+    pub primary: Label,
+    /// Other places that matter.
+    pub secondary: Vec<Label>,
+    /// What to write instead.
+    pub hint: Option<String>,
+    /// How `keepalived -t` classes it; `None` when it says nothing.
+    pub keepalived: Option<Class>,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(code: Code, severity: Severity, span: Span, message: String) -> Self {
+        Self {
+            code,
+            severity,
+            message,
+            primary: Label { span, text: String::new() },
+            secondary: Vec::new(),
+            hint: None,
+            keepalived: None,
+        }
+    }
+
+    /// keepalived refuses the file, and so do we.
+    pub(crate) fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, span, message.into()).class(Class::Error)
+    }
+
+    pub(crate) fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, span, message.into())
+    }
+
+    pub(crate) fn note(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Note, span, message.into())
+    }
+
+    /// `keepalived -t` complains about it too.
+    pub(crate) fn class(mut self, class: Class) -> Self {
+        self.keepalived = Some(class);
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The remark at the primary place.
+    pub(crate) fn label(mut self, text: impl Into<String>) -> Self {
+        self.primary.text = text.into();
+        self
+    }
+
+    pub(crate) fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+}
+
+/// The exit code of `keepalived -t` for these findings: 0 clean, 4 it cannot run, 5 errors,
+/// 6 security findings only.
+#[must_use]
+pub fn test_exit_code(diagnostics: &[Diagnostic]) -> u8 {
+    match diagnostics.iter().filter_map(|diagnostic| diagnostic.keepalived).max() {
+        None => 0,
+        Some(Class::Fatal) => 4,
+        Some(Class::Error) => 5,
+        Some(Class::Security) => 6,
+    }
+}

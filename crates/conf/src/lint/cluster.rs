@@ -1,0 +1,5 @@
+//! Lints over several nodes' files.
+/// Lints.
+pub fn cross_node(_: &[crate::Loaded]) -> Vec<(usize, crate::Diagnostic)> {
+    Vec::new()
+}

@@ -1,0 +1,56 @@
+//! The way in: a path and the world, out comes a model or the reasons why not.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::{Diagnostic, Files, Model, Origins, Severity, Sources, Statement, lint, lower, syntax};
+
+/// What the result depends on besides the files.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What `@ID` lines are compared with (`-i`), and `${_INSTANCE}`; keepalived takes the host's
+    /// name up to its first dot when none is given.
+    pub config_id: String,
+    /// Seeds `${_RANDOM}`.
+    pub seed: u64,
+    /// What `${_ENV NAME}` sees.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What a configuration came to.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The main file.
+    pub path: PathBuf,
+    /// `None`: refused, some diagnostic is an error.
+    pub model: Option<Model>,
+    /// Everything found, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files, for rendering.
+    pub sources: Sources,
+    /// The statements after every expansion.
+    pub tree: Vec<Statement>,
+    /// Where the model's values stand.
+    pub origins: Origins,
+}
+
+/// Reads and checks a configuration. Never panics, whatever the files hold.
+#[must_use]
+pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    let tree = syntax::read(path, options, files, &mut sources, &mut diagnostics);
+    let tree = tree.unwrap_or_default();
+    let (model, origins) = lower::lower(&tree, &mut diagnostics);
+    lint::lint(&tree, &model, &origins, files, &mut sources, &mut diagnostics);
+    diagnostics.sort_by_key(|found| {
+        let span = found.primary.span;
+        (span.file, span.start, std::cmp::Reverse(found.severity))
+    });
+    diagnostics.dedup();
+    let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let model = (!refused).then_some(model);
+    Loaded { path: path.to_path_buf(), model, diagnostics, sources, tree, origins }
+}

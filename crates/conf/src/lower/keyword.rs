@@ -1,0 +1,127 @@
+//! Is the word a keyword here? If not, what was meant?
+
+use super::Lowering;
+use crate::{
+    Code, Diagnostic,
+    diagnostic::Class,
+    syntax::{Statement, Word},
+    words::{self, Keyword, Status},
+};
+
+impl Lowering<'_> {
+    /// The statement's keyword in the block at `path`; reports it when it is not known there,
+    /// or opens a block where it takes none.
+    pub(crate) fn known(&mut self, path: &str, statement: &Statement) -> Option<Keyword> {
+        let word = statement.keyword()?;
+        let Some(keyword) = words::lookup(path, &word.text) else {
+            let found = unknown(path, word, statement.block.is_some());
+            self.diagnostics.push(found);
+            return None;
+        };
+        if keyword.status == Status::ManualOnly {
+            let message =
+                format!("`{}` is in keepalived's manual, but no keepalived knows it", word.text);
+            self.diagnostics.push(
+                Diagnostic::warning(Code::UnknownKeyword, word.span, message).class(Class::Error),
+            );
+            return None;
+        }
+        self.check_block(word, keyword, statement);
+        Some(keyword)
+    }
+
+    fn check_block(&mut self, word: &Word, keyword: Keyword, statement: &Statement) {
+        match &statement.block {
+            Some(block) if !keyword.opens_block => {
+                // Old manuals write lists in braces; nothing is lost with those.
+                let message = format!("`{}` takes no block", word.text);
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::UnexpectedBlock, block.open, message)
+                        .label("skipped up to its `}`")
+                        .class(Class::Error),
+                );
+            }
+            None if keyword.opens_block => {
+                let message = format!("`{}` needs a block", word.text);
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::MissingBlock, word.span, message)
+                        .hint(format!("write `{} {{`, its lines, and `}}`", word.text))
+                        .class(Class::Error),
+                );
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// The diagnostic for a word that is no keyword of the block at `path`.
+fn unknown(path: &str, word: &Word, has_block: bool) -> Diagnostic {
+    let text = &word.text;
+    let here =
+        if path.is_empty() { "at the top level".to_owned() } else { format!("in {}", short(path)) };
+    let skipped = if has_block { "; skipped with its block" } else { "" };
+    if let Some(hint) = replacement(path, text) {
+        let message = format!("`{text}` is no keyword {here}{skipped}");
+        return Diagnostic::warning(Code::UnknownKeyword, word.span, message)
+            .hint(hint)
+            .class(Class::Error);
+    }
+    let homes = words::homes(text);
+    if let Some(home) = homes.first() {
+        let message = format!("`{text}` does not belong {here}{skipped}");
+        let home = if home.is_empty() { "the top level".to_owned() } else { full(home) };
+        return Diagnostic::warning(Code::WrongBlock, word.span, message)
+            .hint(format!("it belongs in {home}"))
+            .class(Class::Error);
+    }
+    let message = format!("`{text}` is no keyword {here}{skipped}");
+    let found = Diagnostic::warning(Code::UnknownKeyword, word.span, message).class(Class::Error);
+    match words::suggest(path, text) {
+        Some(likely) => {
+            found.label(format!("did you mean `{likely}`?")).hint(format!("write `{likely}`"))
+        }
+        None if text.starts_with("<<<<")
+            || text.starts_with("====")
+            || text.starts_with(">>>>") =>
+        {
+            found.hint("a merge marker is left in the file")
+        }
+        None if text.contains("{{") || text.starts_with(['<', '%']) => {
+            found.hint("a template's placeholder seems to be left in")
+        }
+        None => found,
+    }
+}
+
+/// What to write for words that many files have and keepalived does not know.
+fn replacement(path: &str, text: &str) -> Option<&'static str> {
+    if !path.starts_with("virtual_server") {
+        return None;
+    }
+    match text {
+        "nat_mask" => Some("delete it: no netmask is needed, and versions since 2.0 refuse it"),
+        "nb_get_retry" => Some("write `retry`"),
+        "cookie" => Some(
+            "delete it: IPVS does not look into HTTP; `persistence_timeout` keeps clients on a server",
+        ),
+        "ha_conn_rate_limit" => Some("delete it: a real server's `uthreshold` limits connections"),
+        "ha_nodeaddr_list" => {
+            Some("delete it: each server is a `real_server ADDRESS PORT { ... }`")
+        }
+        "timeout" => Some("write `connect_timeout` in the check, or `lvs_timeouts` in global_defs"),
+        "real_servers" => Some(
+            "did you mean `real_server`? Write one `real_server ADDRESS PORT { ... }` for each server",
+        ),
+        _ => None,
+    }
+}
+
+fn short(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+fn full(path: &str) -> String {
+    let mut blocks = path.rsplit('.');
+    let inner = format!("`{}`", blocks.next().unwrap_or(path));
+    blocks.fold(inner, |text, outer| format!("{text} of `{outer}`"))
+}

@@ -1,0 +1,131 @@
+//! Tree to model: each keyword's value checked, each default resolved.
+
+mod address;
+mod announce;
+mod command;
+mod global;
+mod instance;
+mod keyword;
+mod resolve;
+mod scalar;
+mod script;
+mod tracker;
+pub(crate) mod value;
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use standfast_types::InstanceName;
+
+use crate::{
+    Code, Diagnostic, Model, Origins,
+    diagnostic::Class,
+    model::Notify,
+    source::Span,
+    syntax::Statement,
+    words::{self, Status},
+};
+
+/// What lowering has found so far.
+pub(crate) struct Lowering<'a> {
+    pub(crate) diagnostics: &'a mut Vec<Diagnostic>,
+    pub(crate) defaults: global::Defaults,
+    pub(crate) model: Model,
+    pub(crate) origins: Origins,
+    pub(crate) notify: BTreeMap<InstanceName, Notify>,
+    pub(crate) scripts: Vec<script::Draft>,
+    /// Who lists an address first, and where.
+    pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
+    /// Where all scripts of the file are defined, above and below.
+    pub(crate) later_scripts: BTreeMap<String, Span>,
+}
+
+/// Lowers all statements. The model is incomplete when a diagnostic is an error.
+pub(crate) fn lower(
+    statements: &[Statement],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Model, Origins) {
+    let mut lowering = Lowering {
+        diagnostics,
+        defaults: global::Defaults::default(),
+        model: Model::default(),
+        origins: Origins::default(),
+        notify: BTreeMap::new(),
+        scripts: Vec::new(),
+        addresses: BTreeMap::new(),
+        later_scripts: script_names(statements),
+    };
+    for statement in statements {
+        lowering.top_level(statement);
+    }
+    lowering.late_definitions(statements);
+    lowering.finish()
+}
+
+fn script_names(statements: &[Statement]) -> BTreeMap<String, Span> {
+    let scripts = statements
+        .iter()
+        .filter(|statement| statement.keyword().is_some_and(|word| word.text == "vrrp_script"));
+    scripts
+        .filter_map(|script| script.parameters().first())
+        .map(|name| (name.text.clone(), name.span))
+        .collect()
+}
+
+impl Lowering<'_> {
+    fn top_level(&mut self, statement: &Statement) {
+        let Some(keyword) = self.known("", statement) else { return };
+        match (keyword.status, statement.keyword().map(|word| word.text.as_str())) {
+            (Status::Active, Some("global_defs")) => self.global_defs(statement),
+            (Status::Active, Some("vrrp_script")) => self.vrrp_script(statement),
+            (Status::Active, Some("vrrp_instance")) => self.vrrp_instance(statement),
+            (_, _) => self.announce("", statement),
+        }
+    }
+
+    /// Defaults and scripts that come after the instances that would use them.
+    fn late_definitions(&mut self, statements: &[Statement]) {
+        let is = |statement: &Statement, name: &str| {
+            statement.keyword().is_some_and(|word| word.text == name)
+        };
+        let Some(first) = statements.iter().position(|statement| is(statement, "vrrp_instance"))
+        else {
+            return;
+        };
+        for late in statements.iter().skip(first).filter(|statement| is(statement, "global_defs")) {
+            let instance_default = late.statements().iter().find(|inner| {
+                inner.keyword().is_some_and(|word| {
+                    words::lookup("global_defs", &word.text)
+                        .is_some_and(|keyword| keyword.status == Status::Active)
+                        && (word.text.starts_with("vrrp_") || word.text == "v3_checksum_as_v2")
+                        && word.text != "vrrp_startup_delay"
+                })
+            });
+            if let Some(word) = instance_default.and_then(Statement::keyword) {
+                let message = format!("`{}` does not apply to the instances above it", word.text);
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::DefinedTooLate, word.span, message)
+                        .hint("move global_defs to the start of the file"),
+                );
+            }
+        }
+    }
+
+    fn finish(mut self) -> (Model, Origins) {
+        self.lower_scripts();
+        self.model.failover.startup_delay = self.defaults.startup_delay;
+        self.model.notify = self.notify;
+        (self.model, self.origins)
+    }
+
+    /// A keyword needs a value and has none: keepalived ends with its configuration exit code.
+    pub(crate) fn missing_parameter(&mut self, statement: &Statement) {
+        if let Some(word) = statement.keyword() {
+            let message = format!("`{}` has no value", word.text);
+            self.diagnostics.push(
+                Diagnostic::error(Code::MissingParameter, word.span, message)
+                    .label("keepalived refuses the file here")
+                    .class(Class::Fatal),
+            );
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! One instance's keywords together: defaults, contradictions, and what cannot run.
+
+use standfast_failover::InstanceConfig;
+use standfast_types::{
+    AdvertInterval, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
+};
+use standfast_vrrp::{ChecksumMode, Config, Password, Preempt, Transport, Version};
+
+use super::{
+    Lowering,
+    instance::{Draft, OldChecksum, State},
+};
+use crate::{
+    Code, Diagnostic, diagnostic::Class, model::Notify, origins::InstanceOrigin, syntax::Word,
+};
+
+/// Addresses that one advert can carry.
+const ADVERTISED_MAX: usize = 255;
+
+impl Lowering<'_> {
+    /// Turns a block into an instance of the model, unless it cannot run.
+    pub(super) fn resolve(&mut self, draft: Draft) {
+        if self.is_ipv6(&draft) {
+            return;
+        }
+        let vrid = self.required_vrid(&draft);
+        let interface = self.required_interface(&draft);
+        let (Some(vrid), Some(interface)) = (vrid, interface) else { return };
+        if draft.peers.is_empty() && draft.peers_span.is_some() && !self.peers_missing(&draft) {
+            return;
+        }
+        let version = draft.version.map_or(self.defaults.version, |(version, _)| version);
+        let mut router = Config::new(vrid, self.resolve_priority(&draft));
+        router.version = version;
+        router.advert_interval = self.resolve_interval(&draft, version);
+        router.down_timer_adverts = draft.down_timer_adverts;
+        router.preempt = self.resolve_preempt(&draft);
+        router.password = self.resolve_password(&draft, version);
+        router.transport = self.resolve_transport(&draft);
+        router.checksum = resolve_checksum(&draft);
+        router.announcements = draft.announcements;
+        router.lower_prio_no_advert = draft.lower_prio_no_advert;
+        router.higher_prio_send_advert = draft.higher_prio_send_advert;
+        router.addresses = draft.advertised();
+        self.check_addresses(&draft);
+        self.reused_vrid(&draft, vrid, &interface, &router.transport);
+        let addresses = draft.held(&interface);
+        let name = InstanceName::from(draft.name.text.as_str());
+        self.origins.instances.insert(name.clone(), draft.origin());
+        if draft.notify != Notify::default() {
+            self.notify.insert(name.clone(), draft.notify.clone());
+        }
+        let track_interfaces = self.track_interfaces(&draft, &interface);
+        self.model.failover.instances.push(InstanceConfig {
+            name,
+            interface,
+            router,
+            source: draft.source.map(|(source, _)| source),
+            track_source: draft.track_source,
+            track_primary: draft.track_primary,
+            addresses,
+            track_interfaces,
+            track_scripts: draft.track_scripts.into_iter().map(|(tracker, _)| tracker).collect(),
+        });
+    }
+
+    fn is_ipv6(&mut self, draft: &Draft) -> bool {
+        let Some((_, span)) = draft.family.filter(|(address, _)| address.is_ipv6()) else {
+            return false;
+        };
+        let message = format!(
+            "instance `{}` is IPv6, which is not active in this version; it is left out",
+            draft.name.text
+        );
+        self.diagnostics.push(
+            Diagnostic::warning(Code::Ipv6Instance, draft.name.span, message)
+                .label("does not run")
+                .also(span, "this address makes it IPv6"),
+        );
+        true
+    }
+
+    fn required_vrid(&mut self, draft: &Draft) -> Option<Vrid> {
+        let reported = |found: &Diagnostic| found.code == Code::VridMissing;
+        if draft.vrid.is_none() && !self.diagnostics.last().is_some_and(reported) {
+            let message = format!("instance `{}` has no virtual_router_id", draft.name.text);
+            self.diagnostics.push(
+                Diagnostic::error(Code::VridMissing, draft.name.span, message).hint(
+                    "write `virtual_router_id` with a number from 1 to 255, the same on every node",
+                ),
+            );
+        }
+        draft.vrid.map(|(vrid, _)| vrid)
+    }
+
+    fn required_interface(&mut self, draft: &Draft) -> Option<InterfaceName> {
+        let (span, message) = match &draft.interface {
+            Some(word) if word.text == "lo" => {
+                (word.span, "VRRP cannot use the loopback interface".to_owned())
+            }
+            Some(word) => return Some(word.text.as_str().into()),
+            None => (draft.name.span, format!("instance `{}` has no interface", draft.name.text)),
+        };
+        let unicast = !draft.peers.is_empty() && draft.interface.is_none();
+        let found = Diagnostic::error(Code::InterfaceMissing, span, message)
+            .hint("write `interface` with the interface that the other nodes are reached by");
+        // Newer versions of keepalived run a unicast instance without one.
+        self.diagnostics.push(if unicast {
+            Diagnostic { severity: crate::Severity::Warning, keepalived: None, ..found }
+        } else {
+            found
+        });
+        None
+    }
+
+    /// Whether the instance runs although its `unicast_peer` is empty.
+    fn peers_missing(&mut self, draft: &Draft) -> bool {
+        let span = draft.peers_span.unwrap_or(draft.name.span);
+        let what = if draft.fault_without_peer { "stays in FAULT" } else { "uses multicast" };
+        let message = format!("no unicast peer is left; instance `{}` {what}", draft.name.text);
+        self.diagnostics.push(
+            Diagnostic::warning(Code::PeersMissing, span, message)
+                .hint("list the other nodes' addresses, one on each line")
+                .class(Class::Error),
+        );
+        !draft.fault_without_peer
+    }
+
+    fn resolve_priority(&mut self, draft: &Draft) -> Priority {
+        let master = draft.state.filter(|(state, _)| *state == State::Master);
+        match (draft.priority, master) {
+            (Some((priority, span)), _) => {
+                if priority.is_owner() {
+                    let message = "priority 255: this node takes the address at once and always";
+                    self.diagnostics.push(
+                        Diagnostic::note(Code::AddressOwner, span, message)
+                            .label("no tracker's weight lowers it")
+                            .hint("write 254 or less unless the address is the machine's own"),
+                    );
+                }
+                priority
+            }
+            (None, Some((_, span))) if !draft.priority_given => {
+                let message = "`state MASTER` without `priority` means priority 255";
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::AddressOwner, span, message)
+                        .label("no tracker's weight lowers it")
+                        .hint("write `priority` with a number below 255"),
+                );
+                Priority::OWNER
+            }
+            (None, _) => Priority::new(100).unwrap_or(Priority::HIGHEST),
+        }
+    }
+
+    fn resolve_interval(&mut self, draft: &Draft, version: Version) -> AdvertInterval {
+        let Some((micros, span)) = draft.advert_interval else { return AdvertInterval::DEFAULT };
+        let (interval, exact, range) = match version {
+            Version::V2 => {
+                let seconds = ((micros + 500_000) / 1_000_000).clamp(1, 255);
+                let interval = u8::try_from(seconds).ok().map(AdvertInterval::from_seconds);
+                (interval, micros == seconds * 1_000_000, "VRRPv2 carries whole seconds")
+            }
+            Version::V3 => {
+                let centis = ((micros + 5_000) / 10_000).clamp(1, 4095);
+                let interval = u16::try_from(centis).ok().map(AdvertInterval::from_centis);
+                (interval, micros == centis * 10_000, "VRRPv3 carries 0.01 to 40.95 seconds")
+            }
+        };
+        let interval = interval.and_then(Result::ok).unwrap_or(AdvertInterval::DEFAULT);
+        if !exact {
+            let used = interval.duration().as_secs_f64();
+            let message = format!("{range}; {used} s is used");
+            self.diagnostics.push(
+                Diagnostic::warning(Code::AdvertInterval, span, message)
+                    .hint("`version 3` carries hundredths of a second up to 40.95 s")
+                    .class(Class::Error),
+            );
+        }
+        interval
+    }
+
+    fn resolve_preempt(&mut self, draft: &Draft) -> Preempt {
+        let master = draft.state.filter(|(state, _)| *state == State::Master);
+        let delay = draft.preempt_delay.filter(|(delay, _)| !delay.is_zero());
+        if let Some((_, state)) = master {
+            for (keyword, span) in
+                [("nopreempt", draft.nopreempt), ("preempt_delay", delay.map(|(_, span)| span))]
+            {
+                let Some(span) = span else { continue };
+                let message = format!("`{keyword}` has no effect with `state MASTER`");
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::NoPreemptAsMaster, span, message)
+                        .also(state, "this cancels it")
+                        .hint("write `state BACKUP` on both nodes; the priority decides who serves")
+                        .class(Class::Error),
+                );
+            }
+            return Preempt::Always;
+        }
+        match (draft.nopreempt, delay) {
+            (Some(_), delay) => {
+                if let Some((_, span)) = delay {
+                    let message = "`preempt_delay` has no effect with `nopreempt`";
+                    self.diagnostics.push(
+                        Diagnostic::warning(Code::NoEffect, span, message).class(Class::Error),
+                    );
+                }
+                Preempt::Never
+            }
+            (None, Some((delay, _))) => Preempt::After(delay),
+            (None, None) => Preempt::Always,
+        }
+    }
+
+    fn resolve_password(&mut self, draft: &Draft, version: Version) -> Option<Password> {
+        let block = draft.authentication?;
+        if draft.auth_type.as_ref().is_some_and(|word| word.text == "AH") {
+            let span = draft.auth_type.as_ref().map_or(block, |word| word.span);
+            // keepalived ignores it too with VRRPv3.
+            if version == Version::V2 {
+                self.diagnostics.push(authentication_header(span));
+                return None;
+            }
+        }
+        if version == Version::V3 {
+            let message = "VRRPv3 has no authentication; the block is ignored";
+            self.diagnostics.push(
+                Diagnostic::warning(Code::AuthenticationWithVersion3, block, message)
+                    .hint("delete the block, or write `version 2`"),
+            );
+            return None;
+        }
+        match (&draft.auth_type, &draft.auth_pass) {
+            (Some(kind), Some(word)) if kind.text == "PASS" => Some(self.password(word)),
+            (Some(kind), _) if kind.text != "PASS" => {
+                let message = format!("`{}` is no authentication type; none is used", kind.text);
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::AuthenticationIncomplete, kind.span, message)
+                        .hint("write `auth_type PASS`")
+                        .class(Class::Error),
+                );
+                None
+            }
+            (kind, pass) => {
+                let missing = if kind.is_none() { "auth_type" } else { "auth_pass" };
+                if kind.is_some() || pass.is_some() {
+                    let message = format!("`{missing}` is missing; adverts are not authenticated");
+                    self.diagnostics.push(Diagnostic::warning(
+                        Code::AuthenticationIncomplete,
+                        block,
+                        message,
+                    ));
+                }
+                None
+            }
+        }
+    }
+
+    fn password(&mut self, word: &Word) -> Password {
+        let bytes = word.text.as_bytes();
+        if bytes.len() > 8 {
+            let shown = String::from_utf8_lossy(bytes.get(..8).unwrap_or(bytes)).into_owned();
+            let message =
+                format!("the password has {} bytes; VRRP carries 8: `{shown}`", bytes.len());
+            self.diagnostics.push(
+                Diagnostic::warning(Code::PasswordCut, word.span, message)
+                    .label(format!("the peers see `{shown}`"))
+                    .hint(format!("write `auth_pass {shown}` on every node"))
+                    .class(Class::Error),
+            );
+        }
+        let mut padded = [0; 8];
+        padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Password(padded)
+    }
+
+    fn resolve_transport(&mut self, draft: &Draft) -> Transport {
+        if draft.peers.is_empty() {
+            let group = draft.group.map_or(self.defaults.group, |(group, _)| group);
+            return Transport::Multicast { group };
+        }
+        if let Some((source, source_span)) = draft.source
+            && let Some((_, span)) = draft.peers.iter().find(|(peer, _)| peer.address == source)
+        {
+            let message = format!("the peer {source} is this instance's own source address");
+            self.diagnostics.push(
+                Diagnostic::warning(Code::PeerIsSelf, *span, message)
+                    .also(source_span, "the source address")
+                    .hint("list only the other nodes"),
+            );
+        }
+        Transport::Unicast {
+            peers: draft.peers.iter().map(|(peer, _)| *peer).collect(),
+            check_source: draft.check_source,
+            ttl: draft.ttl,
+        }
+    }
+
+    fn check_addresses(&mut self, draft: &Draft) {
+        if draft.addresses.is_empty() && !draft.no_address_wanted {
+            let message = format!("instance `{}` has no virtual address", draft.name.text);
+            self.diagnostics.push(
+                Diagnostic::warning(Code::AddressMissing, draft.name.span, message)
+                    .hint("list one in `virtual_ipaddress`, or write `no_virtual_ipaddress`")
+                    .class(Class::Error),
+            );
+        }
+    }
+
+    fn reused_vrid(
+        &mut self,
+        draft: &Draft,
+        vrid: Vrid,
+        interface: &InterfaceName,
+        transport: &Transport,
+    ) {
+        let group = |transport: &Transport| match transport {
+            Transport::Multicast { group } => Some(*group),
+            Transport::Unicast { .. } => None,
+        };
+        let other = self.model.failover.instances.iter().find(|other| {
+            other.router.vrid == vrid
+                && other.interface == *interface
+                && group(&other.router.transport) == group(transport)
+        });
+        let Some(other) = other else { return };
+        let span = draft.vrid.map_or(draft.name.span, |(_, span)| span);
+        let message =
+            format!("virtual_router_id {vrid} is used on {interface} by `{}` already", other.name);
+        let mut found = Diagnostic::error(Code::VridReused, span, message)
+            .hint("give each instance on an interface its own number");
+        if let Some(origin) = self.origins.instances.get(&other.name) {
+            found = found.also(origin.vrid, "first used here");
+        }
+        self.diagnostics.push(found);
+    }
+
+    fn track_interfaces(
+        &mut self,
+        draft: &Draft,
+        own: &InterfaceName,
+    ) -> Vec<standfast_failover::TrackInterface> {
+        let mut kept = Vec::new();
+        for (tracker, origin) in &draft.track_interfaces {
+            if tracker.interface == *own && tracker.weight.value == 0 {
+                let message = format!("`{own}` is the instance's own interface, tracked anyway");
+                self.diagnostics.push(
+                    Diagnostic::note(Code::OwnInterface, origin.name, message)
+                        .hint("delete the line, or list an uplink interface"),
+                );
+                continue;
+            }
+            kept.push(tracker.clone());
+        }
+        kept
+    }
+}
+
+/// AH would have to be left out: rather nothing runs than something unauthenticated.
+fn authentication_header(span: crate::Span) -> Diagnostic {
+    let message = "`auth_type AH` is not active in this version; the file is refused rather than run unauthenticated";
+    Diagnostic { keepalived: None, ..Diagnostic::error(Code::AuthenticationHeader, span, message) }
+        .hint("write `auth_type PASS` on every node")
+}
+
+fn resolve_checksum(draft: &Draft) -> ChecksumMode {
+    match (draft.checksum_as_v2, draft.old_checksum) {
+        (true, _) => ChecksumMode::AsV2,
+        (false, Some(OldChecksum::Always)) => ChecksumMode::OldUnicast,
+        (false, Some(OldChecksum::Never)) => ChecksumMode::PseudoHeaderOnly,
+        (false, None) => ChecksumMode::PseudoHeader,
+    }
+}
+
+impl Draft {
+    /// The addresses in adverts; those beyond what fits are held all the same.
+    fn advertised(&self) -> Vec<std::net::Ipv4Addr> {
+        let ips = self.addresses.iter().filter_map(|(_, address)| match address.prefix.address() {
+            std::net::IpAddr::V4(ip) => Some(ip),
+            std::net::IpAddr::V6(_) => None,
+        });
+        ips.take(ADVERTISED_MAX).collect()
+    }
+
+    /// All addresses to hold, each with its interface.
+    fn held(&self, own: &InterfaceName) -> Vec<VirtualAddress> {
+        let on_interface = |(device, address): &(Option<Word>, VirtualAddress)| {
+            let interface =
+                device.as_ref().map_or_else(|| own.clone(), |word| word.text.as_str().into());
+            VirtualAddress { interface, ..address.clone() }
+        };
+        self.addresses.iter().chain(&self.excluded).map(on_interface).collect()
+    }
+
+    fn origin(&self) -> InstanceOrigin {
+        InstanceOrigin {
+            name: self.name.span,
+            vrid: self.vrid.map_or(self.name.span, |(_, span)| span),
+            state: self.state.map(|(_, span)| span),
+            priority: self.priority.map(|(_, span)| span),
+            advert_interval: self.advert_interval.map(|(_, span)| span),
+            version: self.version.map(|(_, span)| span),
+            password: self.auth_pass.as_ref().map(|word| word.span),
+            nopreempt: self.nopreempt,
+            source: self.source.map(|(_, span)| span),
+            group: self.group.map(|(_, span)| span),
+            peers: self.peers_span,
+            addresses: self.addresses_span,
+            track_scripts: self
+                .track_scripts
+                .iter()
+                .map(|(tracker, origin)| (tracker.script.clone(), *origin))
+                .collect(),
+            track_interfaces: self
+                .track_interfaces
+                .iter()
+                .map(|(tracker, origin)| (tracker.interface.clone(), *origin))
+                .collect(),
+        }
+    }
+}

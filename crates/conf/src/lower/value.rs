@@ -1,0 +1,81 @@
+//! Words into numbers, times and addresses.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+/// Why a text is no number of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NumberError {
+    /// No number at all.
+    Malformed,
+    /// A number outside the range.
+    OutOfRange,
+}
+
+/// A decimal number between `low` and `high`.
+pub(crate) fn number(text: &str, low: i64, high: i64) -> Result<i64, NumberError> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NumberError::Malformed);
+    }
+    // More digits than fit are still a number, just not one in range.
+    match text.parse::<i64>() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        Ok(_) | Err(_) => Err(NumberError::OutOfRange),
+    }
+}
+
+/// Seconds with decimals, in microseconds; further decimals are rounded.
+pub(crate) fn micros(text: &str) -> Result<u64, NumberError> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return Err(NumberError::Malformed);
+    }
+    let parse = |text: &str| match text {
+        "" => Ok(0),
+        text => text.parse::<u64>().map_err(|_| NumberError::OutOfRange),
+    };
+    let padded: String = fraction.chars().chain("0000000".chars()).take(7).collect();
+    let tenths = parse(&padded)?;
+    parse(whole)?
+        .checked_mul(1_000_000)
+        .and_then(|micros| micros.checked_add((tenths + 5) / 10))
+        .ok_or(NumberError::OutOfRange)
+}
+
+/// Seconds with decimals between two durations.
+pub(crate) fn seconds(text: &str, low: Duration, high: Duration) -> Result<Duration, NumberError> {
+    let value = Duration::from_micros(micros(text)?);
+    if (low..=high).contains(&value) { Ok(value) } else { Err(NumberError::OutOfRange) }
+}
+
+/// `true`, `on`, `yes` or `false`, `off`, `no`.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "on" | "yes" => Some(true),
+        "false" | "off" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// An IPv4 address without prefix length.
+pub(crate) fn ipv4(text: &str) -> Option<Ipv4Addr> {
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_become_microseconds_without_floats() {
+        assert_eq!(micros("0.25"), Ok(250_000));
+        assert_eq!(micros("1"), Ok(1_000_000));
+        assert_eq!(micros(".5"), Ok(500_000));
+        assert_eq!(micros("0.0000015"), Ok(2));
+        assert_eq!(micros("1s"), Err(NumberError::Malformed));
+        assert_eq!(micros("99999999999999999999"), Err(NumberError::OutOfRange));
+        assert_eq!(number("300", 1, 255), Err(NumberError::OutOfRange));
+        assert_eq!(number("51x", 1, 255), Err(NumberError::Malformed));
+    }
+}

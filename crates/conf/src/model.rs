@@ -1,0 +1,90 @@
+//! The checked model: what the daemon runs, every default resolved.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use standfast_types::{InstanceName, ScriptName};
+
+/// A configuration that can run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// Settings of the whole process.
+    pub global: Global,
+    /// The failover brain's configuration.
+    pub failover: standfast_failover::Config,
+    /// How to run the scripts that `failover` counts, in the order of the file.
+    pub scripts: Vec<Script>,
+    /// What to run when an instance changes; instances without any are left out.
+    pub notify: BTreeMap<InstanceName, Notify>,
+}
+
+/// Settings of the whole process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Global {
+    /// `router_id`; else the host's name.
+    pub router_id: Option<String>,
+    /// `enable_script_security`: scripts that others than root can change are refused.
+    pub script_security: bool,
+}
+
+/// How to run a `vrrp_script`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Its name.
+    pub name: ScriptName,
+    /// What to run.
+    pub command: Command,
+    /// From start to start; never zero.
+    pub interval: Duration,
+    /// After this it is killed and counts as failed; never zero.
+    pub timeout: Duration,
+}
+
+/// A command, run without a shell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The program and its arguments; never empty.
+    pub argv: Vec<String>,
+    /// Who runs it, `script_user` applied; `None`: `keepalived_script` if that user exists, else
+    /// the daemon's own.
+    pub user: Option<User>,
+}
+
+/// A user by name, or by number as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its name.
+    pub name: String,
+    /// A group other than the user's own.
+    pub group: Option<String>,
+}
+
+/// What to run when an instance changes. Those for one state get no arguments; `any` gets
+/// `INSTANCE`, the name, the state and the priority.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// `notify_master`
+    pub master: Option<Command>,
+    /// `notify_backup`
+    pub backup: Option<Command>,
+    /// `notify_fault`
+    pub fault: Option<Command>,
+    /// `notify_stop`
+    pub stop: Option<Command>,
+    /// `notify`: at every change.
+    pub any: Option<Command>,
+    /// `notify_deleted`
+    pub deleted: Deleted,
+    /// `notify_master_rx_lower_pri`
+    pub master_rx_lower_pri: Option<Command>,
+}
+
+/// How an instance leaves that a reload removes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deleted {
+    /// As FAULT.
+    #[default]
+    AsFault,
+    /// As DELETED (`notify_deleted`), with a command or without.
+    AsDeleted(Option<Command>),
+}

@@ -1,0 +1,172 @@
+//! The files that were read, and places in them.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// One of the files in [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileId(usize);
+
+/// A range of bytes in one file, as it lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// From the start of `self` to the end of `other`; `self` alone when `other` lies elsewhere.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        if self.file == other.file {
+            Self {
+                file: self.file,
+                start: self.start.min(other.start),
+                end: self.end.max(other.end),
+            }
+        } else {
+            self
+        }
+    }
+}
+
+/// A place for people: both numbers count from 1, columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+/// One file's bytes, and the text that people see.
+#[derive(Clone, Debug)]
+pub struct Source {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    text: String,
+    /// Offsets of bytes that are no UTF-8; each shows as one U+FFFD of three bytes.
+    broken: Vec<usize>,
+}
+
+impl Source {
+    fn new(path: PathBuf, bytes: Vec<u8>) -> Self {
+        let mut text = String::with_capacity(bytes.len());
+        let mut broken = Vec::new();
+        let mut offset = 0;
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            offset += chunk.valid().len();
+            for _ in chunk.invalid() {
+                text.push(char::REPLACEMENT_CHARACTER);
+                broken.push(offset);
+                offset += 1;
+            }
+        }
+        Self { path, bytes, text, broken }
+    }
+
+    /// Where it was read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its text; each byte that is no UTF-8 shows as U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The offset in [`Source::text`] of a byte, on a character's boundary.
+    #[must_use]
+    pub fn text_offset(&self, byte: usize) -> usize {
+        let widened = self.broken.partition_point(|&at| at < byte) * 2;
+        let mut offset = (byte + widened).min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+
+    fn position(&self, byte: usize) -> Position {
+        let before = self.text.get(..self.text_offset(byte)).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        Position { line: before.matches('\n').count() + 1, column }
+    }
+}
+
+/// All files of one configuration: the main one first, then what it includes, then the script
+/// files that a diagnostic quotes.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Keeps a file.
+    pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>) -> FileId {
+        self.0.push(Source::new(path, bytes));
+        FileId(self.0.len() - 1)
+    }
+
+    /// The file; `None` for an id of other sources.
+    #[must_use]
+    pub fn source(&self, file: FileId) -> Option<&Source> {
+        self.0.get(file.0)
+    }
+
+    /// All files, in the order they were read.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        self.0.iter().enumerate().map(|(index, source)| (FileId(index), source))
+    }
+
+    /// The path of a span's file; empty for a span of other sources.
+    #[must_use]
+    pub fn path(&self, span: Span) -> &Path {
+        self.source(span.file).map_or(Path::new(""), Source::path)
+    }
+
+    /// Where a span starts.
+    #[must_use]
+    pub fn position(&self, span: Span) -> Position {
+        self.place(span, span.start)
+    }
+
+    /// Where a span ends: the column behind its last character.
+    #[must_use]
+    pub fn end(&self, span: Span) -> Position {
+        self.place(span, span.end)
+    }
+
+    fn place(&self, span: Span, byte: usize) -> Position {
+        let start = Position { line: 1, column: 1 };
+        self.source(span.file).map_or(start, |source| source.position(byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_and_survive_broken_bytes() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.conf".into(), b"\xff\xfe one\n\xe6\xb1\x89 two\n".to_vec());
+        let span = |start, end| Span { file, start, end };
+        assert_eq!(sources.position(span(3, 6)), Position { line: 1, column: 4 });
+        assert_eq!(sources.position(span(11, 14)), Position { line: 2, column: 3 });
+        assert_eq!(sources.end(span(11, 14)), Position { line: 2, column: 6 });
+        assert_eq!(sources.position(span(999, 999)), Position { line: 3, column: 1 });
+    }
+}
