@@ -1,1 +1,30 @@
-//! The processes: supervisor and pulse, scripts, notifications, logs
+//! The processes: a supervisor, and the pulse that it watches over.
+//!
+//! ```text
+//!                 configuration, scripts' results, release
+//!   supervisor  --------------------------------------------->  pulse
+//!   scripts, notify commands, log  <-------------------------  brain, sockets, netlink
+//!                 events
+//! ```
+//!
+//! The supervisor may read files, run programs and wait for them; pulse may not. If pulse dies, the supervisor
+//! starts it again within milliseconds and it goes on as master; if the supervisor dies, pulse lets go in
+//! good order; if both die, the kernel removes the addresses when their leases end.
+
+mod channel;
+mod describe;
+mod flood;
+mod limit;
+mod log;
+mod message;
+mod notify;
+mod options;
+mod pulse;
+mod respawn;
+mod scripts;
+mod status;
+mod supervisor;
+
+pub use options::Options;
+pub use pulse::run as run_pulse;
+pub use supervisor::{PULSE_ARGUMENT, host_name, run};

@@ -170,6 +170,12 @@ impl Brain {
         self.instances.values().all(|instance| instance.router.snapshot().state == StateName::Stop)
     }
 
+    /// Whether every address of an instance is on this machine with our tag.
+    #[must_use]
+    pub fn is_installed(&self, name: &InstanceName) -> bool {
+        self.instances.get(name).is_some_and(|instance| instance.is_installed(&self.world))
+    }
+
     /// Every instance as seen from outside, by name.
     #[must_use]
     pub fn snapshot(&self) -> Vec<InstanceSnapshot> {

@@ -54,6 +54,18 @@ impl Instance {
         self.renew_at.is_some()
     }
 
+    /// Whether every address is on this machine. An owner's may be there without our tag.
+    pub(crate) fn is_installed(&self, world: &World) -> bool {
+        let owner = self.config.router.priority.is_owner();
+        self.config.addresses.iter().all(|address| {
+            let ip = address.prefix.address();
+            world.holders(ip).any(|index| {
+                Some(index) == world.index(&address.interface)
+                    && (owner || !world.is_foreign(index, ip))
+            })
+        })
+    }
+
     /// How long an address outlives this process, in seconds: as long as peers wait for an advert, so
     /// that it is gone about when a successor installs it.
     pub(crate) fn lease_seconds(&self) -> u32 {

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io,
     os::{
-        fd::{AsRawFd, BorrowedFd, RawFd},
+        fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
         unix::{ffi::OsStringExt, process::CommandExt},
     },
     path::PathBuf,
@@ -24,12 +24,13 @@ use crate::error::{During, Error};
 /// Variables through which a caller could make a script run another's code.
 const UNSAFE_VARIABLES: [&str; 3] = ["IFS", "LD_LIBRARY_PATH", "LD_PRELOAD"];
 
-/// A program to start. Its standard input is always `/dev/null`, its signals are at their
-/// defaults, its priority is the ordinary one.
+/// A program to start. Its signals are at their defaults, its priority is the ordinary one.
 #[derive(Debug)]
 pub struct Spawn<'a> {
     /// Program and arguments. A program without a slash is looked up in `PATH`.
     pub argv: Vec<OsString>,
+    /// What it sees as its own name instead of the program's; `killall` and `pidof` look there.
+    pub argv0: Option<OsString>,
     /// What it inherits of our environment.
     pub environment: Environment,
     /// Variables to set on top of that.
@@ -41,6 +42,8 @@ pub struct Spawn<'a> {
     /// Working directory, in the namespaces entered. `None` is ours, or the root of a mount
     /// namespace entered.
     pub directory: Option<PathBuf>,
+    /// Standard input; `/dev/null` by default.
+    pub stdin: Option<OwnedFd>,
     /// Standard output.
     pub stdout: Output,
     /// Standard error.
@@ -101,11 +104,13 @@ impl Spawn<'_> {
     pub fn new(argv: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
+            argv0: None,
             environment: Environment::Inherited,
             variables: Vec::new(),
             credentials: None,
             group: ProcessGroup::Own,
             directory: None,
+            stdin: None,
             stdout: Output::Null,
             stderr: Output::Null,
             inherited: Vec::new(),
@@ -124,6 +129,7 @@ impl Spawn<'_> {
 pub fn spawn(what: Spawn<'_>) -> Result<Pid, Error> {
     let mut command = command(&what)?;
     let prepare = Prepare::new(&what)?;
+    command.stdin(what.stdin.map_or_else(Stdio::null, Stdio::from));
     command.stdout(stdio(what.stdout)).stderr(stdio(what.stderr));
     // SAFETY: `in_child` makes system calls only and does not allocate; what it needs was
     // made before.
@@ -139,7 +145,10 @@ fn command(what: &Spawn<'_>) -> Result<Command, Error> {
         .split_first()
         .ok_or_else(|| Error::from_errno("start a program", libc::ENOENT, Some("no program")))?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments);
+    if let Some(argv0) = &what.argv0 {
+        command.arg0(argv0);
+    }
     match what.environment {
         Environment::Inherited => {}
         Environment::Cleaned => {

@@ -1,0 +1,187 @@
+//! Events in words, for whoever reads the log at three in the morning.
+
+use std::time::Duration;
+
+use standfast_failover::{Event, Fault, InstanceEvent};
+use standfast_vrrp::{Cause, Discard, Event as Election, StateName};
+
+use crate::message::Level;
+
+/// How much an event matters, and what to say.
+pub(crate) fn describe(event: &Event) -> (Level, String) {
+    match event {
+        Event::Script { name, up: true } => (Level::Info, format!("script {name} succeeds")),
+        Event::Script { name, up: false } => (Level::Warning, format!("script {name} fails")),
+        Event::Instance { name, kind } => {
+            let (level, text) = describe_instance(kind);
+            (level, format!("{name}: {text}"))
+        }
+    }
+}
+
+fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
+    match kind {
+        InstanceEvent::Election { event, faults } => describe_election(*event, faults),
+        InstanceEvent::Priority { from, to } => {
+            (Level::Info, format!("effective priority {from} -> {to}"))
+        }
+        InstanceEvent::Faults(faults) => {
+            (Level::Warning, format!("still FAULT: {}", describe_faults(faults)))
+        }
+        InstanceEvent::AddressRestored { address, count } => {
+            let times =
+                if *count == 1 { String::new() } else { format!(" ({count} times so far)") };
+            let text = format!("somebody removed {address}; put back and announced{times}");
+            (Level::Warning, text)
+        }
+        InstanceEvent::AddressRefused { address, error } => {
+            (Level::Error, format!("the kernel refused address {address}: {error}"))
+        }
+        InstanceEvent::AddressWithoutInterface { address, interface } => {
+            let text = format!("address {address} not installed: interface {interface} is missing");
+            (Level::Error, text)
+        }
+        InstanceEvent::Deleted => {
+            (Level::Info, "no longer in the configuration; released".to_owned())
+        }
+    }
+}
+
+fn describe_election(event: Election, faults: &[Fault]) -> (Level, String) {
+    match event {
+        Election::Transition { from, to, cause, priority } => {
+            let why = describe_cause(cause, faults);
+            let level = match (to, cause) {
+                (StateName::Fault, _) | (_, Cause::Late { .. }) => Level::Warning,
+                _ => Level::Info,
+            };
+            let (from, to) = (from.as_str(), to.as_str());
+            (level, format!("{from} -> {to} (priority {priority}): {why}"))
+        }
+        Election::Adopted { priority } => {
+            let text =
+                format!("stays MASTER (priority {priority}): adopted after a crash of pulse");
+            (Level::Warning, text)
+        }
+        Election::LowerPriorityHeard { source, priority } => {
+            let text = format!("{source} advertises as master with lower priority {priority}");
+            (Level::Warning, format!("{text}; answered"))
+        }
+        Election::AddressListDiffers { source } => {
+            let text = format!("master {source} holds other addresses than virtual_ipaddress here");
+            (Level::Warning, text)
+        }
+        Election::IntervalLearned { source, interval } => {
+            let interval = seconds(interval.duration());
+            (Level::Info, format!("follows the advert interval of {source}: {interval}"))
+        }
+        Election::OldChecksumPeer { source } => {
+            let text = format!("{source} uses the checksum of keepalived before 1.3.6");
+            (Level::Warning, format!("{text}; answered alike"))
+        }
+        Election::Discarded { source, reason } => {
+            (Level::Warning, format!("advert from {source} refused: {}", describe_discard(reason)))
+        }
+    }
+}
+
+fn describe_cause(cause: Cause, faults: &[Fault]) -> String {
+    match cause {
+        Cause::Started => "started".to_owned(),
+        Cause::Owner => "owner of the address".to_owned(),
+        Cause::MasterDown { master: Some(master), silence } => {
+            format!("no advert from {master} for {}", seconds(silence))
+        }
+        Cause::MasterDown { master: None, silence } => {
+            format!("no advert heard for {}", seconds(silence))
+        }
+        Cause::MasterReleased { master } => format!("{master} let go"),
+        Cause::Preempted { master, priority } => {
+            format!("master {master} has only priority {priority}")
+        }
+        Cause::HigherPriority { source, priority } => {
+            format!("{source} advertises with priority {priority}")
+        }
+        Cause::Tie { source } => {
+            format!("{source} advertises with the same priority and a higher address")
+        }
+        Cause::Fault => describe_faults(faults),
+        Cause::Recovered => "all it needs is back".to_owned(),
+        Cause::Late { by } => {
+            format!("this process did not run for {}; listening first", seconds(by))
+        }
+        Cause::Stopped => "stopped".to_owned(),
+    }
+}
+
+fn describe_faults(faults: &[Fault]) -> String {
+    let texts: Vec<_> = faults
+        .iter()
+        .map(|fault| match fault {
+            Fault::InterfaceMissing(name) => format!("interface {name} does not exist"),
+            Fault::InterfaceDown(name) => format!("interface {name} is down or has no carrier"),
+            Fault::NoSource(name) => format!("interface {name} has no IPv4 address to send from"),
+            Fault::SourceMissing(source) => {
+                format!("source address {source} is not on this machine")
+            }
+            Fault::TrackedInterface(name) => format!("tracked interface {name} is down"),
+            Fault::Script(name) => format!("script {name} fails"),
+            Fault::ScriptPending(name) => format!("script {name} has no result yet"),
+        })
+        .collect();
+    if texts.is_empty() { "removed by a reload".to_owned() } else { texts.join(", ") }
+}
+
+const fn describe_discard(reason: Discard) -> &'static str {
+    match reason {
+        Discard::Truncated => "shorter than it says",
+        Discard::TooLong => "longer than it says (auth_hmac on the other side?)",
+        Discard::Version => "another VRRP version than here (vrrp_version)",
+        Discard::Type => "not an advertisement",
+        Discard::Vrid => "virtual_router_id 0",
+        Discard::Checksum => "wrong checksum",
+        Discard::Ttl => "TTL below 255: it crossed a router",
+        Discard::PeerTtl => "TTL outside min_ttl/max_ttl of this unicast_peer",
+        Discard::UnknownSource => "not a configured unicast_peer",
+        Discard::AuthenticationType => "another auth_type than here",
+        Discard::Password => "another auth_pass than here",
+        Discard::Interval => "another advert_int than here",
+        Discard::Own => "our own advert came back (a loop, or our address elsewhere)",
+        Discard::Destination => "sent by multicast and expected by unicast, or the reverse",
+    }
+}
+
+/// `3.609 s`, `40 ms`.
+fn seconds(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 1000 {
+        format!("{millis} ms")
+    } else {
+        format!("{}.{:03} s", millis / 1000, millis % 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use standfast_types::Priority;
+
+    use super::*;
+
+    #[test]
+    fn a_takeover_says_who_was_silent_for_how_long() {
+        let cause = Cause::MasterDown {
+            master: Some(Ipv4Addr::new(192, 0, 2, 2)),
+            silence: Duration::from_micros(3_609_375),
+        };
+        let (from, to) = (StateName::Backup, StateName::Master);
+        let event = Election::Transition { from, to, cause, priority: Priority::HIGHEST };
+        let kind = InstanceEvent::Election { event, faults: Vec::new() };
+        let (level, text) = describe(&Event::Instance { name: "VI_1".into(), kind });
+        assert_eq!(level, Level::Info);
+        let expected =
+            "VI_1: BACKUP -> MASTER (priority 254): no advert from 192.0.2.2 for 3.609 s";
+        assert_eq!(text, expected);
+    }
+}

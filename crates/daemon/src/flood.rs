@@ -1,0 +1,107 @@
+//! Warnings that traffic causes are counted, not repeated: the first of a kind is logged at once, then one
+//! line a minute says how many there were.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+
+use standfast_failover::{Event, InstanceEvent};
+use standfast_types::{InstanceName, Instant};
+use standfast_vrrp::{Discard, Event as Election};
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// What makes two warnings the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Discarded(InstanceName, Ipv4Addr, Discard),
+    LowerPriority(InstanceName, Ipv4Addr),
+}
+
+/// Counts of suppressed warnings.
+#[derive(Debug, Default)]
+pub(crate) struct Flood {
+    seen: BTreeMap<Key, (Instant, u64)>,
+}
+
+impl Flood {
+    /// How many of its kind were suppressed before this event; `None` to suppress this one too.
+    pub(crate) fn admit(&mut self, now: Instant, event: &Event) -> Option<u64> {
+        let Some(key) = key(event) else { return Some(0) };
+        // Hostile sources must not grow this without bound.
+        if self.seen.len() > 1000 {
+            self.seen.retain(|_, (at, _)| now.saturating_since(*at) < PERIOD);
+        }
+        let full = self.seen.len() > 1000;
+        match self.seen.get_mut(&key) {
+            Some((at, suppressed)) if now.saturating_since(*at) < PERIOD => {
+                *suppressed += 1;
+                None
+            }
+            Some((at, suppressed)) => {
+                *at = now;
+                Some(std::mem::take(suppressed))
+            }
+            None if full => None,
+            None => {
+                self.seen.insert(key, (now, 0));
+                Some(0)
+            }
+        }
+    }
+}
+
+fn key(event: &Event) -> Option<Key> {
+    let Event::Instance { name, kind: InstanceEvent::Election { event, .. } } = event else {
+        return None;
+    };
+    match *event {
+        Election::Discarded { source, reason } => {
+            Some(Key::Discarded(name.clone(), source, reason))
+        }
+        Election::LowerPriorityHeard { source, .. } => {
+            Some(Key::LowerPriority(name.clone(), source))
+        }
+        Election::Transition { .. }
+        | Election::Adopted { .. }
+        | Election::AddressListDiffers { .. }
+        | Election::IntervalLearned { .. }
+        | Election::OldChecksumPeer { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(last: u8) -> Event {
+        let source = Ipv4Addr::new(192, 0, 2, last);
+        let event = Election::Discarded { source, reason: Discard::Password };
+        let kind = InstanceEvent::Election { event, faults: Vec::new() };
+        Event::Instance { name: "V".into(), kind }
+    }
+
+    #[test]
+    fn the_first_of_a_kind_is_said_and_the_rest_are_counted() {
+        let mut flood = Flood::default();
+        let start = Instant::ZERO;
+        assert_eq!(flood.admit(start, &refused(1)), Some(0));
+        assert_eq!(flood.admit(start, &refused(2)), Some(0));
+        for _ in 0..59 {
+            assert_eq!(flood.admit(start, &refused(1)), None);
+        }
+        assert_eq!(flood.admit(start + PERIOD, &refused(1)), Some(59));
+    }
+
+    #[test]
+    fn a_million_hostile_sources_do_not_grow_it() {
+        let mut flood = Flood::default();
+        for source in 0..10_000_u32 {
+            let event = Election::Discarded {
+                source: Ipv4Addr::from_bits(source),
+                reason: Discard::Checksum,
+            };
+            let kind = InstanceEvent::Election { event, faults: Vec::new() };
+            flood.admit(Instant::ZERO, &Event::Instance { name: "V".into(), kind });
+        }
+        assert!(flood.seen.len() <= 1001);
+    }
+}

@@ -1,0 +1,63 @@
+//! What supervisor and pulse say to each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use standfast_failover::{Config, Event};
+use standfast_types::{InstanceName, ScriptName};
+
+/// From the supervisor to pulse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ToPulse {
+    /// The first message: begin.
+    Begin {
+        /// What to do.
+        config: Config,
+        /// Instances that were master in a pulse that died a moment ago.
+        adopt: BTreeSet<InstanceName>,
+        /// States of scripts that are already known.
+        scripts: BTreeMap<ScriptName, bool>,
+    },
+    /// A new configuration.
+    Reload(Config),
+    /// A script ended.
+    Script {
+        /// Which.
+        name: ScriptName,
+        /// Whether it exited with 0 in time.
+        success: bool,
+    },
+    /// Let go of everything, make before break, then exit.
+    Release,
+}
+
+/// From pulse to the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FromPulse {
+    /// It runs: sockets are open and the elections have begun.
+    Running,
+    /// Something happened.
+    Event {
+        /// What.
+        event: Event,
+        /// Earlier ones like it, about which nothing was said.
+        suppressed: u64,
+    },
+    /// Something that an operator should read.
+    Log(Level, String),
+    /// It can't run at all: the reason, for the operator. It exits after this.
+    Failed(String),
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Level {
+    /// Something is broken.
+    Error,
+    /// Worth a look.
+    Warning,
+    /// A change that users can see.
+    Info,
+    /// With `--log-detail`.
+    Detail,
+}

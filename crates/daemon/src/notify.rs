@@ -1,0 +1,280 @@
+//! Which notify commands run when: in order, one at a time an instance, and the last state always gets there.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use standfast_conf::{Command, Deleted, Notify};
+use standfast_failover::{Event, InstanceEvent};
+use standfast_kernel::process::Pid;
+use standfast_types::{InstanceName, Instant};
+use standfast_vrrp::{Event as Election, StateName};
+
+use crate::limit::{Overdue, Running};
+
+/// A command may run for as long as it likes while nothing waits behind it; then for this long.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Changes that wait behind a running command. Beyond it the oldest are dropped: only the newest matter.
+const WAITING: usize = 8;
+
+/// The commands of one change, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Change {
+    commands: VecDeque<Command>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Change>,
+    running: Option<Running>,
+}
+
+/// The queues of all instances.
+#[derive(Debug, Default)]
+pub(crate) struct Notifications {
+    config: BTreeMap<InstanceName, Notify>,
+    /// Of instances that a reload removed, until their last event.
+    removed: BTreeMap<InstanceName, Notify>,
+    queues: BTreeMap<InstanceName, Queue>,
+}
+
+impl Notifications {
+    pub(crate) fn reconfigure(&mut self, config: BTreeMap<InstanceName, Notify>) {
+        let old = std::mem::replace(&mut self.config, config);
+        let removed = old.into_iter().filter(|(name, _)| !self.config.contains_key(name));
+        self.removed.extend(removed);
+    }
+
+    /// Queues what an event calls for. How many older changes were dropped for it.
+    pub(crate) fn handle_event(&mut self, now: Instant, event: &Event) -> usize {
+        let Event::Instance { name, kind } = event else { return 0 };
+        let commands = match (self.config.get(name), kind) {
+            (_, InstanceEvent::Deleted) => match self.removed.remove(name) {
+                Some(notify) => farewell(&notify, name),
+                None => return 0,
+            },
+            (Some(notify), _) => commands(notify, name, kind),
+            // What a removed instance does on its way out is told by `Deleted`.
+            (None, _) => return 0,
+        };
+        if commands.is_empty() {
+            return 0;
+        }
+        let queue = self.queues.entry(name.clone()).or_default();
+        queue.waiting.push_back(Change { commands });
+        let dropped = queue.waiting.len().saturating_sub(WAITING);
+        queue.waiting.drain(..dropped);
+        if let Some(running) = &mut queue.running {
+            running.limit((running.since + LIMIT).max(now));
+        }
+        dropped
+    }
+
+    /// The next command of every queue that has nothing running; tell [`Self::started`] when it runs.
+    pub(crate) fn ready(&mut self) -> Vec<(InstanceName, Command)> {
+        let mut ready = Vec::new();
+        for (name, queue) in &mut self.queues {
+            if queue.running.is_some() {
+                continue;
+            }
+            while let Some(change) = queue.waiting.front_mut() {
+                if let Some(command) = change.commands.pop_front() {
+                    ready.push((name.clone(), command));
+                    break;
+                }
+                queue.waiting.pop_front();
+            }
+        }
+        ready
+    }
+
+    pub(crate) fn started(&mut self, now: Instant, name: &InstanceName, pid: Pid) {
+        if let Some(queue) = self.queues.get_mut(name) {
+            let mut running = Running::new(pid, now);
+            let more = queue.waiting.iter().any(|change| !change.commands.is_empty());
+            if more {
+                running.limit(now + LIMIT);
+            }
+            queue.running = Some(running);
+        }
+    }
+
+    /// A process ended; whose command it was.
+    pub(crate) fn ended(&mut self, pid: Pid) -> Option<InstanceName> {
+        let mut queues = self.queues.iter_mut();
+        let (name, queue) = queues
+            .find(|(_, queue)| queue.running.as_ref().is_some_and(|running| running.pid == pid))?;
+        queue.running = None;
+        Some(name.clone())
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let running = self.queues.values().filter_map(|queue| queue.running.as_ref());
+        running.filter_map(Running::next_deadline).min()
+    }
+
+    /// The processes that exceed their limit at `now`.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<(InstanceName, Pid, Overdue)> {
+        let check = |(name, queue): (&InstanceName, &mut Queue)| {
+            let running = queue.running.as_mut()?;
+            Some((name.clone(), running.pid, running.overdue(now)?))
+        };
+        self.queues.iter_mut().filter_map(check).collect()
+    }
+
+    /// Whether nothing runs and nothing waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queues.values().all(|queue| {
+            queue.running.is_none() && queue.waiting.iter().all(|change| change.commands.is_empty())
+        })
+    }
+}
+
+/// The commands that an event calls for: the specific one first, then the generic one with
+/// keepalived's four arguments.
+fn commands(notify: &Notify, name: &InstanceName, kind: &InstanceEvent) -> VecDeque<Command> {
+    let InstanceEvent::Election { event, .. } = kind else { return VecDeque::new() };
+    let (specific, word, priority) = match event {
+        Election::Transition { to, priority, .. } => {
+            let specific = match to {
+                StateName::Master => &notify.master,
+                StateName::Backup => &notify.backup,
+                StateName::Fault => &notify.fault,
+                StateName::Stop => &notify.stop,
+                StateName::Init => &None,
+            };
+            (specific, to.as_str(), *priority)
+        }
+        // keepalived sends this only to those who ask for it by name.
+        Election::LowerPriorityHeard { .. } => {
+            return notify.master_rx_lower_pri.clone().into_iter().collect();
+        }
+        Election::Adopted { .. }
+        | Election::AddressListDiffers { .. }
+        | Election::IntervalLearned { .. }
+        | Election::OldChecksumPeer { .. }
+        | Election::Discarded { .. } => return VecDeque::new(),
+    };
+    both(specific.as_ref(), notify, name, word, &priority.to_string())
+}
+
+/// The commands for an instance that a reload removed: FAULT, or DELETED with `notify_deleted`.
+fn farewell(notify: &Notify, name: &InstanceName) -> VecDeque<Command> {
+    let (specific, word) = match &notify.deleted {
+        Deleted::AsFault => (notify.fault.as_ref(), "FAULT"),
+        Deleted::AsDeleted(command) => (command.as_ref(), "DELETED"),
+    };
+    both(specific, notify, name, word, "0")
+}
+
+fn both(
+    specific: Option<&Command>,
+    notify: &Notify,
+    name: &InstanceName,
+    word: &str,
+    priority: &str,
+) -> VecDeque<Command> {
+    let generic = notify.any.clone().map(|mut command| {
+        let arguments = ["INSTANCE", name.as_str(), word, priority].map(str::to_owned);
+        command.argv.extend(arguments);
+        command
+    });
+    specific.cloned().into_iter().chain(generic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use standfast_types::Priority;
+    use standfast_vrrp::Cause;
+
+    use super::*;
+
+    const SEVEN: Pid = Pid::INIT;
+
+    fn command(path: &str) -> Command {
+        Command { argv: vec![path.to_owned()], user: None }
+    }
+
+    fn notifications() -> Notifications {
+        let notify = Notify {
+            master: Some(command("/master")),
+            any: Some(command("/any")),
+            ..Notify::default()
+        };
+        let mut notifications = Notifications::default();
+        notifications.reconfigure(BTreeMap::from([("V".into(), notify)]));
+        notifications
+    }
+
+    fn transition(to: StateName) -> Event {
+        let (from, cause) = (StateName::Init, Cause::Started);
+        let priority = Priority::new(100).expect("not zero");
+        let event = Election::Transition { from, to, cause, priority };
+        Event::Instance {
+            name: "V".into(),
+            kind: InstanceEvent::Election { event, faults: Vec::new() },
+        }
+    }
+
+    #[test]
+    fn the_specific_command_comes_before_the_generic_one_with_its_four_arguments() {
+        let mut notifications = notifications();
+        notifications.handle_event(Instant::ZERO, &transition(StateName::Master));
+        assert_eq!(notifications.ready(), [("V".into(), command("/master"))]);
+        notifications.started(Instant::ZERO, &"V".into(), SEVEN);
+        assert_eq!(notifications.ready(), [], "one at a time");
+        notifications.ended(SEVEN);
+        let argv = ["/any", "INSTANCE", "V", "MASTER", "100"].map(str::to_owned).to_vec();
+        assert_eq!(notifications.ready(), [("V".into(), Command { argv, user: None })]);
+        assert!(notifications.is_idle());
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended_only_when_something_waits_behind_it() {
+        let mut notifications = notifications();
+        notifications.handle_event(Instant::ZERO, &transition(StateName::Backup));
+        notifications.ready();
+        notifications.started(Instant::ZERO, &"V".into(), SEVEN);
+        assert_eq!(notifications.next_deadline(), None);
+        notifications.handle_event(Instant::ZERO, &transition(StateName::Backup));
+        let limit = Instant::ZERO + LIMIT;
+        assert_eq!(notifications.overdue(limit), [("V".into(), SEVEN, Overdue::Terminate)]);
+    }
+
+    #[test]
+    fn a_removed_instance_reports_fault_or_deleted_as_it_was_told() {
+        for (deleted, word) in [(Deleted::AsFault, "FAULT"), (Deleted::AsDeleted(None), "DELETED")]
+        {
+            let notify = Notify { any: Some(command("/any")), deleted, ..Notify::default() };
+            let mut notifications = Notifications::default();
+            notifications.reconfigure(BTreeMap::from([("V".into(), notify)]));
+            notifications.reconfigure(BTreeMap::new());
+            notifications.handle_event(Instant::ZERO, &transition(StateName::Fault));
+            let deleted = Event::Instance { name: "V".into(), kind: InstanceEvent::Deleted };
+            notifications.handle_event(Instant::ZERO, &deleted);
+            let ready = notifications.ready();
+            assert_eq!(ready.len(), 1);
+            assert_eq!(ready[0].1.argv[3], word);
+            assert!(notifications.is_idle());
+        }
+    }
+
+    #[test]
+    fn a_flapping_instance_drops_old_changes_and_never_the_last() {
+        let mut notifications = notifications();
+        let mut dropped = 0;
+        for round in 0..100 {
+            let to = if round % 2 == 0 { StateName::Backup } else { StateName::Fault };
+            dropped += notifications.handle_event(Instant::ZERO, &transition(to));
+        }
+        dropped += notifications.handle_event(Instant::ZERO, &transition(StateName::Stop));
+        let mut last = None;
+        while let Some((_, command)) = notifications.ready().pop() {
+            last = Some(command);
+        }
+        assert_eq!(dropped, 101 - WAITING);
+        let word = last.and_then(|command| command.argv.get(3).cloned());
+        assert_eq!(word.as_deref(), Some("STOP"));
+    }
+}

@@ -1,0 +1,288 @@
+//! Pulse: the failover brain, the VRRP sockets and netlink, in one thread that never waits for anything but
+//! its sockets and its timer. It reads no file, starts no process and writes no log.
+
+mod world;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    os::{fd::AsFd, unix::net::UnixStream},
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+use standfast_failover::{Brain, Input, Output};
+use standfast_kernel::{
+    clock,
+    process::{
+        self,
+        signal::{self, SignalFd},
+    },
+};
+use standfast_types::InstanceName;
+use standfast_vrrp::Datagram;
+
+use crate::{
+    channel::Channel,
+    flood::Flood,
+    message::{FromPulse, Level, ToPulse},
+};
+use world::World;
+
+/// How long pulse waits for its first message.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Signals that are read; none of them may end us by default.
+const SIGNALS: [i32; 7] = [
+    signal::SIGTERM,
+    signal::SIGINT,
+    signal::SIGHUP,
+    signal::SIGUSR1,
+    signal::SIGUSR2,
+    signal::SIGPIPE,
+    signal::SIGCHLD,
+];
+
+/// Runs pulse until it is told to let go, or until the supervisor is gone. The exit code.
+///
+/// # Errors
+/// The supervisor never speaks, or the kernel breaks a promise.
+pub fn run(name: &str) -> anyhow::Result<u8> {
+    process::set_name(name)?;
+    let line = io::stdin().as_fd().try_clone_to_owned()?;
+    let mut channel = Channel::new(UnixStream::from(line))?;
+    let messages = begin(&mut channel)?;
+    match Pulse::prepare(&mut channel, messages) {
+        Ok(mut pulse) => pulse.run(),
+        Err(error) => {
+            channel.send(&FromPulse::Failed(format!("{error:#}")))?;
+            Ok(4)
+        }
+    }
+}
+
+/// Waits for the supervisor's first message.
+fn begin(channel: &mut Channel) -> anyhow::Result<Vec<ToPulse>> {
+    let until = clock::now() + BEGIN_TIMEOUT;
+    loop {
+        let received = channel.receive()?;
+        if !received.messages.is_empty() {
+            return Ok(received.messages);
+        }
+        let left = until.saturating_since(clock::now());
+        anyhow::ensure!(!received.closed && !left.is_zero(), "the supervisor said nothing");
+        let mut fds = [PollFd::new(channel, PollFlags::IN)];
+        wait(&mut fds, Some(left))?;
+    }
+}
+
+fn wait(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> anyhow::Result<()> {
+    let limit = limit.map(rustix::time::Timespec::try_from).transpose()?;
+    match poll(fds, limit.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct Pulse<'a> {
+    brain: Brain,
+    world: World,
+    channel: &'a mut Channel,
+    timer: clock::Timer,
+    signals: SignalFd,
+    flood: Flood,
+    releasing: bool,
+}
+
+impl<'a> Pulse<'a> {
+    fn prepare(channel: &'a mut Channel, messages: Vec<ToPulse>) -> anyhow::Result<Self> {
+        let mut messages = messages.into_iter();
+        let Some(ToPulse::Begin { config, adopt, scripts }) = messages.next() else {
+            anyhow::bail!("the supervisor did not begin with a configuration");
+        };
+        let signals = SignalFd::open(&SIGNALS)?;
+        // Pages that are swapped out would make it late. Without the right to lock them it runs all
+        // the same.
+        let _ = process::lock_memory();
+        let now = clock::now();
+        let mut pulse = Self {
+            brain: Brain::new(config, now),
+            world: World::open()?,
+            channel,
+            timer: clock::Timer::new()?,
+            signals,
+            flood: Flood::default(),
+            releasing: false,
+        };
+        pulse.survey()?;
+        for (name, success) in scripts {
+            pulse.input(Input::Script { name, success });
+        }
+        pulse.start(adopt);
+        pulse.tell(&FromPulse::Running);
+        for message in messages {
+            pulse.handle_message(message);
+        }
+        Ok(pulse)
+    }
+
+    fn start(&mut self, mut adopt: BTreeSet<InstanceName>) {
+        // A lease that ran out says that pulse was gone for too long: others may be master.
+        adopt.retain(|name| self.brain.is_installed(name));
+        self.brain.start(clock::now(), &adopt);
+        self.drain();
+    }
+
+    fn run(&mut self) -> anyhow::Result<u8> {
+        while !(self.releasing && self.brain.has_stopped()) {
+            self.timer.set(self.brain.next_deadline())?;
+            self.wait()?;
+            // What has arrived comes before what is due: an advert that waits in a socket because we
+            // were late counts before the timer that it resets.
+            self.receive_adverts();
+            self.brain.handle_timeout(clock::now());
+            self.drain();
+            self.follow_kernel()?;
+            self.receive_announcements();
+            self.receive_signals();
+            self.receive_messages()?;
+        }
+        // Bounded by the supervisor's patience, not ours: whatever it can't take is lost.
+        let _ = self.channel.flush();
+        Ok(0)
+    }
+
+    fn wait(&self) -> anyhow::Result<()> {
+        let mut channel = PollFlags::IN;
+        if self.channel.has_backlog() {
+            channel |= PollFlags::OUT;
+        }
+        let mut fds = vec![
+            PollFd::new(&self.timer, PollFlags::IN),
+            PollFd::new(&*self.channel, channel),
+            PollFd::new(&self.signals, PollFlags::IN),
+        ];
+        fds.extend(self.world.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        wait(&mut fds, None)?;
+        self.timer.clear();
+        Ok(())
+    }
+
+    fn receive_adverts(&mut self) {
+        for (index, packet, payload) in self.world.adverts() {
+            let datagram = Datagram {
+                source: packet.source,
+                destination: packet.destination,
+                ttl: packet.ttl,
+                payload: &payload,
+            };
+            self.input(Input::Datagram { index, datagram });
+        }
+    }
+
+    fn receive_announcements(&mut self) {
+        for (index, address) in self.world.announcements() {
+            self.input(Input::Announced { index, address });
+        }
+    }
+
+    /// Tells the brain all that the kernel has, and removes from its view what the kernel has not.
+    fn survey(&mut self) -> anyhow::Result<()> {
+        for input in self.world.survey()? {
+            self.input(input);
+        }
+        Ok(())
+    }
+
+    fn follow_kernel(&mut self) -> anyhow::Result<()> {
+        loop {
+            match self.world.next_change() {
+                Ok(Some(input)) => self.input(input),
+                Ok(None) => return Ok(()),
+                Err(world::Lost) => {
+                    let text = "the kernel's changes came too fast; read everything afresh";
+                    self.tell(&FromPulse::Log(Level::Warning, text.to_owned()));
+                    self.survey()?;
+                }
+            }
+        }
+    }
+
+    fn receive_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            // `killall keepalived` reaches us as well as the supervisor; a reload is its affair alone.
+            if matches!(signal, signal::SIGTERM | signal::SIGINT) {
+                self.release();
+            }
+        }
+    }
+
+    fn receive_messages(&mut self) -> anyhow::Result<()> {
+        let received = self.channel.receive()?;
+        for message in received.messages {
+            self.handle_message(message);
+        }
+        if received.closed {
+            // Without a supervisor nobody would restart us or run the checks.
+            self.release();
+        }
+        // A supervisor that is gone is noticed by reading.
+        let _ = self.channel.flush();
+        Ok(())
+    }
+
+    fn handle_message(&mut self, message: ToPulse) {
+        match message {
+            ToPulse::Begin { .. } => {}
+            ToPulse::Reload(config) => {
+                self.brain.reconfigure(clock::now(), config);
+                self.drain();
+            }
+            ToPulse::Script { name, success } => self.input(Input::Script { name, success }),
+            ToPulse::Release => self.release(),
+        }
+    }
+
+    fn release(&mut self) {
+        self.releasing = true;
+        self.input(Input::Release);
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.brain.handle_input(clock::now(), input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.brain.poll_output() {
+            match output {
+                Output::Emit(event) => {
+                    if let Some(suppressed) = self.flood.admit(clock::now(), &event) {
+                        self.tell(&FromPulse::Event { event, suppressed });
+                    }
+                }
+                output => self.apply(output),
+            }
+        }
+    }
+
+    /// Does what the brain wants; what the kernel refuses goes back to the brain or into the log.
+    fn apply(&mut self, output: Output) {
+        match self.world.apply(output) {
+            Ok(()) => {}
+            Err(world::Refusal::Address { index, address, error }) => {
+                self.brain
+                    .handle_input(clock::now(), Input::AddressRefused { index, address, error });
+            }
+            Err(world::Refusal::Other(text)) => self.tell(&FromPulse::Log(Level::Warning, text)),
+        }
+    }
+
+    fn tell(&mut self, message: &FromPulse) {
+        // A supervisor that is gone or stuck is noticed elsewhere; the election goes on.
+        let _ = self.channel.send(message);
+    }
+}

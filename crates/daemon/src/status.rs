@@ -1,0 +1,117 @@
+//! What the supervisor knows of each instance, from the events of pulse.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use standfast_failover::{Event, Fault, InstanceEvent};
+use standfast_types::{InstanceName, Priority};
+use standfast_vrrp::{Event as Election, StateName};
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    pub(crate) state: StateName,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) transitions: u64,
+    pub(crate) last: String,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// All instances.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    instances: BTreeMap<InstanceName, Status>,
+}
+
+impl Board {
+    /// Follows an event. `words` is what the log says of it.
+    pub(crate) fn handle_event(&mut self, event: &Event, words: &str) {
+        let Event::Instance { name, kind } = event else { return };
+        let status = self.instances.entry(name.clone()).or_insert_with(|| Status {
+            state: StateName::Init,
+            priority: None,
+            transitions: 0,
+            last: String::new(),
+            faults: Vec::new(),
+        });
+        match kind {
+            InstanceEvent::Election { event, faults } => match event {
+                Election::Transition { to, priority, .. } => {
+                    status.state = *to;
+                    status.priority = Some(*priority);
+                    status.transitions += 1;
+                    words.clone_into(&mut status.last);
+                    status.faults.clone_from(faults);
+                }
+                Election::Adopted { priority } => {
+                    status.state = StateName::Master;
+                    status.priority = Some(*priority);
+                }
+                Election::LowerPriorityHeard { .. }
+                | Election::AddressListDiffers { .. }
+                | Election::IntervalLearned { .. }
+                | Election::OldChecksumPeer { .. }
+                | Election::Discarded { .. } => {}
+            },
+            InstanceEvent::Priority { to, .. } => status.priority = Some(*to),
+            InstanceEvent::Faults(faults) => status.faults.clone_from(faults),
+            InstanceEvent::Deleted => {
+                self.instances.remove(name);
+            }
+            InstanceEvent::AddressRestored { .. }
+            | InstanceEvent::AddressRefused { .. }
+            | InstanceEvent::AddressWithoutInterface { .. } => {}
+        }
+    }
+
+    /// The instances that are master.
+    pub(crate) fn masters(&self) -> BTreeSet<InstanceName> {
+        let masters = self.instances.iter().filter(|(_, s)| s.state == StateName::Master);
+        masters.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The dump that `SIGUSR1` writes.
+    pub(crate) fn dump(&self) -> String {
+        let mut text = String::from("------< VRRP Topology >------\n");
+        for (name, status) in &self.instances {
+            let priority = status.priority.map_or_else(|| "?".to_owned(), |p| p.to_string());
+            // Writing to a string can't fail.
+            let _ = write!(
+                text,
+                " VRRP Instance = {name}\n   State = {}\n   Effective priority = {priority}\n   \
+                 Transitions = {}\n   Last = {}\n",
+                status.state.as_str(),
+                status.transitions,
+                status.last,
+            );
+            for fault in &status.faults {
+                let _ = writeln!(text, "   Fault = {fault:?}");
+            }
+        }
+        text
+    }
+}
+
+/// Replaces a file in `$TMPDIR` or `/tmp` in one step, readable by its owner only.
+pub(crate) fn write_dump(name: &str, text: &str) -> io::Result<PathBuf> {
+    let directory = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    write_aside(&directory, name, text)
+}
+
+fn write_aside(directory: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    let path = directory.join(name);
+    let aside = directory.join(format!(".{name}.{}", std::process::id()));
+    // Never through somebody else's link in a directory that all may write to.
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&aside, &path));
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written.map(|()| path)
+}

@@ -1,0 +1,410 @@
+//! The supervisor: reads the configuration, watches over pulse, runs every script, writes the log.
+
+mod ready;
+mod start;
+
+use std::{process::ExitStatus, time::Duration};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+use standfast_conf::{Command, Model, User};
+use standfast_failover::Event;
+use standfast_kernel::{
+    clock,
+    process::{
+        self, Credentials, Environment, Launch, Output, Pid, PidFile, Spawn,
+        signal::{self, SignalFd},
+        spawn,
+    },
+};
+use standfast_types::{InstanceName, Instant};
+
+use crate::{
+    Options,
+    channel::Channel,
+    describe::describe,
+    limit::Overdue,
+    log::Log,
+    message::{FromPulse, ToPulse},
+    notify::Notifications,
+    respawn::Respawn,
+    scripts::{Action, Scripts},
+    status::{Board, write_dump},
+};
+
+pub use start::{PULSE_ARGUMENT, host_name, run};
+
+/// Scripts without a user of their own run as this one where it exists, as keepalived has it.
+const SCRIPT_USER: &str = "keepalived_script";
+/// How long notify commands may go on after the last address is gone.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Longer than pulse needs to let go of anything: the slowest advert interval is 255 s, but a successor
+/// speaks within a second (VRRPv2) or an interval of at most 41 s (VRRPv3).
+const RELEASE_LIMIT: Duration = Duration::from_secs(45);
+
+struct Supervisor {
+    options: Options,
+    model: Model,
+    log: Log,
+    signals: SignalFd,
+    timer: clock::Timer,
+    pulse: Pulse,
+    respawn: Respawn,
+    scripts: Scripts,
+    notifications: Notifications,
+    board: Board,
+    stop: Stop,
+    launch: Option<Launch>,
+    /// Held, and with it the lock against a second copy, for as long as we run.
+    _pid_file: Option<PidFile>,
+    exit_code: u8,
+}
+
+/// Where pulse is in its life.
+enum Pulse {
+    /// `--check`: there is none.
+    Unwanted,
+    /// It runs; whether it has said so.
+    Running { pid: Pid, channel: Channel, announced: bool },
+    /// It died again and again; the next start is at this time.
+    Waiting(Instant),
+    /// It has let go and ended.
+    Gone,
+}
+
+/// Whether we are asked to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    No,
+    /// Since when.
+    Asked(Instant),
+    /// Pulse has ended; notify commands may go on until then.
+    Farewell(Instant),
+}
+
+impl Supervisor {
+    fn run(&mut self) -> anyhow::Result<u8> {
+        self.start_pulse(Default::default())?;
+        while !self.is_done() {
+            self.timer.set(self.next_deadline())?;
+            self.wait()?;
+            self.receive_signals();
+            self.receive_events();
+            self.handle_timers()?;
+            self.start_notifications();
+        }
+        for pid in self.scripts.running() {
+            let _ = process::kill_group(pid, signal::SIGKILL);
+        }
+        self.log.info("stopped");
+        Ok(self.exit_code)
+    }
+
+    fn is_done(&self) -> bool {
+        match self.stop {
+            Stop::No | Stop::Asked(_) => false,
+            Stop::Farewell(until) => self.notifications.is_idle() || until <= clock::now(),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let pulse = match &self.pulse {
+            Pulse::Waiting(until) => Some(*until),
+            Pulse::Unwanted | Pulse::Running { .. } | Pulse::Gone => None,
+        };
+        let stop = match self.stop {
+            Stop::No => None,
+            Stop::Asked(since) => Some(since + RELEASE_LIMIT),
+            Stop::Farewell(until) => Some(until),
+        };
+        let scripts = if self.stop == Stop::No { self.scripts.next_deadline() } else { None };
+        let notifications = self.notifications.next_deadline();
+        [pulse, stop, scripts, notifications].into_iter().flatten().min()
+    }
+
+    fn wait(&self) -> anyhow::Result<()> {
+        let mut fds = vec![
+            PollFd::new(&self.timer, PollFlags::IN),
+            PollFd::new(&self.signals, PollFlags::IN),
+        ];
+        if let Pulse::Running { channel, .. } = &self.pulse {
+            let backlog = channel.has_backlog();
+            let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            fds.push(PollFd::new(channel, flags));
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.timer.clear();
+        Ok(())
+    }
+
+    fn receive_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                signal::SIGINT if self.options.ignore_interrupt => {}
+                signal::SIGTERM | signal::SIGINT => self.ask_to_stop(),
+                signal::SIGHUP => self.reload(),
+                signal::SIGUSR1 => match write_dump("keepalived.data", &self.board.dump()) {
+                    Ok(path) => self.log.info(&format!("state written to {}", path.display())),
+                    Err(error) => self.log.error(&format!("no state dump: {error}")),
+                },
+                signal::SIGUSR2 => {
+                    self.log.warning("SIGUSR2: statistics are not active in this version");
+                }
+                // SIGCHLD, and whatever else: look who ended.
+                _ => {}
+            }
+        }
+        while let Ok(Some((pid, status))) = process::reap() {
+            self.handle_exit(pid, status);
+        }
+    }
+
+    fn handle_exit(&mut self, pid: Pid, status: ExitStatus) {
+        if matches!(&self.pulse, Pulse::Running { pid: pulse, .. } if *pulse == pid) {
+            self.pulse_ended(status);
+        } else if let Some((name, success)) = self.scripts.ended(pid, status.success()) {
+            if !success {
+                self.log.detail(&format!("script {name}: {status}"));
+            }
+            self.send(&ToPulse::Script { name, success });
+        } else if let Some(name) = self.notifications.ended(pid)
+            && !status.success()
+        {
+            self.log.warning(&format!("{name}: notify command ended with {status}"));
+        }
+    }
+
+    fn pulse_ended(&mut self, status: ExitStatus) {
+        // Its last words first.
+        self.receive_events();
+        let announced = matches!(self.pulse, Pulse::Running { announced: true, .. });
+        self.pulse = Pulse::Gone;
+        let now = clock::now();
+        if self.stop != Stop::No {
+            if !status.success() {
+                self.log.warning(&format!("pulse: {status}"));
+            }
+            self.stop = Stop::Farewell(now + FAREWELL);
+            return;
+        }
+        if !announced || !self.options.respawn {
+            self.log.error(&format!("pulse: {status}; giving up"));
+            self.exit_code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+            self.stop = Stop::Farewell(now + FAREWELL);
+            return;
+        }
+        let delay = self.respawn.delay(now);
+        if delay.is_zero() {
+            let adopt = if status.success() { Default::default() } else { self.board.masters() };
+            self.log.warning(&format!("pulse: {status}; started again"));
+            if let Err(error) = self.start_pulse(adopt) {
+                self.log.error(&format!("could not start pulse: {error}"));
+                self.pulse = Pulse::Waiting(now + Duration::from_secs(1));
+            }
+        } else {
+            let seconds = delay.as_secs();
+            self.log.error(&format!("pulse: {status}; started again in {seconds} s"));
+            self.pulse = Pulse::Waiting(now + delay);
+        }
+    }
+
+    fn receive_events(&mut self) {
+        let Pulse::Running { channel, .. } = &mut self.pulse else { return };
+        // A pulse that is gone is seen by its exit.
+        let _ = channel.flush();
+        let messages = match channel.receive::<FromPulse>() {
+            Ok(received) => received.messages,
+            Err(error) => {
+                self.log.error(&format!("pulse speaks nonsense: {error}"));
+                return;
+            }
+        };
+        for message in messages {
+            self.handle_message(message);
+        }
+    }
+
+    fn handle_message(&mut self, message: FromPulse) {
+        match message {
+            FromPulse::Running => {
+                if let Pulse::Running { announced, .. } = &mut self.pulse {
+                    *announced = true;
+                }
+                self.ready();
+            }
+            FromPulse::Event { event, suppressed } => self.handle_event(&event, suppressed),
+            FromPulse::Log(level, text) => self.log.line(level, &text),
+            FromPulse::Failed(reason) => self.log.error(&reason),
+        }
+    }
+
+    /// The elections have begun.
+    fn ready(&mut self) {
+        ready::tell_systemd("READY=1");
+        start::finish(self.launch.take(), 0);
+    }
+
+    fn handle_event(&mut self, event: &Event, suppressed: u64) {
+        let (level, mut words) = describe(event);
+        self.board.handle_event(event, &words);
+        if suppressed > 0 {
+            words.push_str(&format!(" ({suppressed} more in the last minute)"));
+        }
+        self.log.line(level, &words);
+        let dropped = self.notifications.handle_event(clock::now(), event);
+        if dropped > 0 {
+            self.log.warning(&format!(
+                "{dropped} notifications dropped: newer ones wait behind a slow command"
+            ));
+        }
+    }
+
+    fn handle_timers(&mut self) -> anyhow::Result<()> {
+        let now = clock::now();
+        if let Pulse::Waiting(until) = self.pulse
+            && until <= now
+            && self.stop == Stop::No
+        {
+            self.start_pulse(Default::default())?;
+        }
+        if let Stop::Asked(since) = self.stop
+            && since + RELEASE_LIMIT <= now
+            && let Pulse::Running { pid, .. } = self.pulse
+        {
+            self.log.error("pulse does not let go; ended by force, the leases end by themselves");
+            let _ = process::kill(pid, signal::SIGKILL);
+        }
+        if self.stop == Stop::No {
+            for action in self.scripts.due(now) {
+                self.handle_script(now, action);
+            }
+        }
+        for (name, pid, overdue) in self.notifications.overdue(now) {
+            self.log.warning(&format!("{name}: notify command hangs and others wait; ended"));
+            end(pid, overdue);
+        }
+        Ok(())
+    }
+
+    fn handle_script(&mut self, now: Instant, action: Action) {
+        match action {
+            Action::Signal { pid, overdue } => end(pid, overdue),
+            Action::Failed { name } => {
+                self.log.warning(&format!("script {name} exceeded its timeout; counts as failed"));
+                self.send(&ToPulse::Script { name, success: false });
+            }
+            Action::Start { name, command } => match self.spawn(&command) {
+                Ok(pid) => self.scripts.started(now, &name, pid),
+                Err(error) => {
+                    if self.scripts.failed(&name) {
+                        self.log.error(&format!("script {name} can't run: {error}"));
+                    }
+                    self.send(&ToPulse::Script { name, success: false });
+                }
+            },
+        }
+    }
+
+    fn start_notifications(&mut self) {
+        // A command that can't run makes room for the next one of its queue.
+        loop {
+            let ready = self.notifications.ready();
+            if ready.is_empty() {
+                return;
+            }
+            for (name, command) in ready {
+                match self.spawn(&command) {
+                    Ok(pid) => self.notifications.started(clock::now(), &name, pid),
+                    Err(error) => {
+                        let text = format!("{name}: notify command can't run: {error}");
+                        self.log.error(&text);
+                    }
+                }
+            }
+        }
+    }
+
+    fn spawn(&self, command: &Command) -> anyhow::Result<Pid> {
+        let mut what = Spawn::new(&command.argv);
+        what.environment = Environment::Cleaned;
+        what.credentials = credentials(command.user.as_ref())?;
+        if self.options.console && !self.options.background {
+            what.stdout = Output::Inherited;
+            what.stderr = Output::Inherited;
+        }
+        Ok(spawn(what)?)
+    }
+
+    fn ask_to_stop(&mut self) {
+        if self.stop != Stop::No {
+            return;
+        }
+        self.log.info("asked to stop; letting go of all addresses");
+        ready::tell_systemd("STOPPING=1");
+        let now = clock::now();
+        self.stop = match self.pulse {
+            Pulse::Running { .. } => Stop::Asked(now),
+            Pulse::Unwanted | Pulse::Waiting(_) | Pulse::Gone => Stop::Farewell(now + FAREWELL),
+        };
+        self.send(&ToPulse::Release);
+    }
+
+    fn send(&mut self, message: &ToPulse) {
+        if let Pulse::Running { channel, .. } = &mut self.pulse {
+            // A pulse that is gone is seen by its exit.
+            let _ = channel.send(message);
+        }
+    }
+
+    fn reload(&mut self) {
+        if self.stop != Stop::No {
+            return;
+        }
+        let path = self.options.file.display().to_string();
+        let Some(model) = start::reload(&self.options, &self.model, &mut self.log) else {
+            self.log.error(&format!("{path} is refused; nothing has changed"));
+            return;
+        };
+        let gone: Vec<&InstanceName> =
+            self.model.notify.keys().filter(|name| !model.notify.contains_key(*name)).collect();
+        self.log.info(&format!("{path} reloaded; {} instances removed", gone.len()));
+        self.scripts.reconfigure(clock::now(), model.scripts.clone());
+        self.notifications.reconfigure(model.notify.clone());
+        self.send(&ToPulse::Reload(model.failover.clone()));
+        self.model = model;
+    }
+}
+
+/// Whom a command runs as: its user, else `keepalived_script` where that user exists, else ourselves.
+fn credentials(user: Option<&User>) -> anyhow::Result<Option<Credentials>> {
+    let Some(user) = user else {
+        let account = process::user_by_name(SCRIPT_USER)?;
+        return Ok(account.map(|account| Credentials {
+            uid: account.uid,
+            gid: account.gid,
+            groups: vec![account.gid],
+        }));
+    };
+    let account = process::user_by_name(&user.name)?
+        .ok_or_else(|| anyhow::anyhow!("user {} does not exist", user.name))?;
+    let gid = match &user.group {
+        None => account.gid,
+        Some(group) => process::group_by_name(group)?
+            .ok_or_else(|| anyhow::anyhow!("group {group} does not exist"))?,
+    };
+    Ok(Some(Credentials { uid: account.uid, gid, groups: vec![gid] }))
+}
+
+fn end(pid: Pid, overdue: Overdue) {
+    let signal = match overdue {
+        Overdue::Terminate => signal::SIGTERM,
+        Overdue::Kill => signal::SIGKILL,
+    };
+    // It may have ended meanwhile.
+    let _ = process::kill_group(pid, signal);
+}

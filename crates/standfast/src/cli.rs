@@ -1,0 +1,101 @@
+//! `standfast COMMAND`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use standfast_daemon::Options;
+
+use crate::check::{self, Check};
+
+/// Where keepalived keeps its configuration, and so do we.
+pub(crate) const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
+/// The syslog facility `daemon`.
+pub(crate) const DAEMON_FACILITY: u8 = 3;
+
+/// Keeps a service's address up: a drop-in replacement for keepalived.
+///
+/// Called by the name `keepalived` (a symbolic link), it takes keepalived's own options instead.
+#[derive(Debug, Parser)]
+#[command(name = "standfast", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For machines.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground, with its log on standard error.
+    Run {
+        /// Configuration file.
+        #[arg(short, long, default_value = CONFIGURATION)]
+        file: PathBuf,
+        /// Id for `@id` conditions in the file; the host's name by default.
+        #[arg(short = 'i', long, value_name = "ID")]
+        config_id: Option<String>,
+        /// Where the process id goes; held locked against a second copy.
+        #[arg(short, long, value_name = "PATH", default_value = "/run/standfast.pid")]
+        pid: PathBuf,
+        /// Log to syslog as well.
+        #[arg(long)]
+        syslog: bool,
+        /// Log every detail.
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Say what is wrong with a configuration. Needs no rights and no interfaces.
+    ///
+    /// With the files of several nodes it also says which failures would not move the address.
+    Check(Check),
+    /// Build a cluster on this machine, break it in every way, and show what its users notice.
+    Lab {
+        /// Run the node files of this folder instead of the built-in pair.
+        #[arg(long, value_name = "DIR")]
+        scenario: Option<PathBuf>,
+        /// How the result is written.
+        #[arg(long, value_enum, default_value = "human")]
+        format: Format,
+    },
+}
+
+/// Runs the command that was asked for. The exit code.
+pub(crate) fn main() -> anyhow::Result<u8> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows which of these are errors; a closed pipe is none.
+            let _ = error.print();
+            return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.command {
+        Command::Run { file, config_id, pid, syslog, verbose } => standfast_daemon::run(Options {
+            file,
+            config_id,
+            console: true,
+            syslog: syslog.then_some(DAEMON_FACILITY),
+            detail: verbose,
+            background: false,
+            pid_file: pid,
+            pulse_pid_file: "/run/standfast-pulse.pid".into(),
+            vrrp: true,
+            respawn: true,
+            ignore_interrupt: false,
+            dump: false,
+            name: "standfast".to_owned(),
+            inactive: Vec::new(),
+        }),
+        Command::Check(check) => check::main(&check),
+        Command::Lab { scenario, format } => {
+            standfast_lab::main(scenario.as_deref(), format == Format::Json)
+        }
+    }
+}

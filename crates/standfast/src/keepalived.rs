@@ -1,0 +1,363 @@
+//! Called `keepalived`: its options, signals, pid files and exit codes, so that units, containers and
+//! scripts work unchanged.
+
+use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
+
+use lexopt::{Arg, Parser, ValueExt};
+use standfast_daemon::Options;
+
+use crate::{
+    check::{self, Report},
+    cli::{CONFIGURATION, DAEMON_FACILITY},
+    print, say,
+};
+
+/// The name that brings this personality.
+pub(crate) const NAME: &str = "keepalived";
+
+/// keepalived's exit code for options that it does not know.
+const USAGE_ERROR: u8 = 1;
+
+const USAGE: &str = "\
+Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
+
+  -f, --use-file=FILE          configuration file (/etc/keepalived/keepalived.conf)
+  -t, --config-test[=LOGFILE]  check the configuration and exit: 0 fine, 4 can't run, 5 errors, 6 security
+  -n, --dont-fork              stay in the foreground
+  -l, --log-console            log to standard error as well
+  -D, --log-detail             log details
+  -d, --dump-conf              log the resolved configuration
+  -S, --log-facility=FACILITY  syslog facility: 0 to 7 for local0 to local7, or its name
+  -G, --no-syslog              do not log to syslog
+  -P, --vrrp                   VRRP only
+  -C, --check                  health checks only
+  -R, --dont-respawn           end when a child ends
+  -i, --config-id=ID           id for @id conditions in the configuration
+  -p, --pid=FILE               pid file of the supervisor (/run/keepalived.pid)
+  -r, --vrrp_pid=FILE          pid file of the VRRP process (/run/vrrp.pid)
+  -u, --umask=MASK             umask of files that are written
+  -m, --core-dump              allow core files
+      --ignore-sigint          ignore SIGINT
+      --signum=NAME            print the number of a signal: HUP STOP DATA STATS STATS_CLEAR JSON
+  -v, --version                version
+  -h, --help                   this text
+
+Accepted, and said at start to be without effect in this version: -a -A -b -B -c -e -g -I -L -M -O -s -V -x.
+";
+
+/// What the options ask for.
+enum Task {
+    Run(Options),
+    Test { file: PathBuf, config_id: Option<String>, log: Option<PathBuf> },
+    Print(String),
+    Refuse(String),
+}
+
+/// Runs as keepalived would. The exit code.
+pub(crate) fn main() -> anyhow::Result<u8> {
+    match parse(Parser::from_env())? {
+        Task::Run(options) => standfast_daemon::run(options),
+        Task::Test { file, config_id, log } => test(&file, config_id, log),
+        Task::Print(text) => print(&text).map(|()| 0),
+        Task::Refuse(text) => {
+            say(&format!("keepalived: {text}"));
+            Ok(USAGE_ERROR)
+        }
+    }
+}
+
+fn test(
+    file: &std::path::Path,
+    config_id: Option<String>,
+    log: Option<PathBuf>,
+) -> anyhow::Result<u8> {
+    let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"));
+    let text = report.human(log.is_none());
+    match log {
+        Some(path) => {
+            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+            file.write_all(text.as_bytes())?;
+        }
+        None => say(text.trim_end()),
+    }
+    Ok(check::test_exit_code(&report))
+}
+
+fn parse(mut parser: Parser) -> anyhow::Result<Task> {
+    let mut options = defaults();
+    let mut test = None;
+    let (mut vrrp_only, mut checks_only) = (false, false);
+    loop {
+        let arg = match parser.next() {
+            Ok(Some(arg)) => arg,
+            Ok(None) => break,
+            Err(error) => return Ok(Task::Refuse(error.to_string())),
+        };
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Task::Print(USAGE.to_owned())),
+            Arg::Short('v') | Arg::Long("version") => return Ok(Task::Print(version())),
+            Arg::Long("signum") => return Ok(signal_number(&parser.value()?.string()?)),
+            Arg::Short('f') | Arg::Long("use-file") => options.file = parser.value()?.into(),
+            Arg::Short('t') | Arg::Long("config-test") => test = Some(attached(&mut parser)),
+            Arg::Short('n') | Arg::Long("dont-fork") => options.background = false,
+            Arg::Short('l') | Arg::Long("log-console") => options.console = true,
+            Arg::Short('D') | Arg::Long("log-detail") => options.detail = true,
+            Arg::Short('d') | Arg::Long("dump-conf") => options.dump = true,
+            Arg::Short('G') | Arg::Long("no-syslog") => options.syslog = None,
+            Arg::Short('P') | Arg::Long("vrrp") => vrrp_only = true,
+            Arg::Short('C') | Arg::Long("check") => checks_only = true,
+            Arg::Short('R') | Arg::Long("dont-respawn") => options.respawn = false,
+            Arg::Short('i') | Arg::Long("config-id") => {
+                options.config_id = Some(parser.value()?.string()?);
+            }
+            Arg::Short('p') | Arg::Long("pid") => options.pid_file = parser.value()?.into(),
+            Arg::Short('r') | Arg::Long("vrrp_pid") => {
+                options.pulse_pid_file = parser.value()?.into();
+            }
+            Arg::Long("ignore-sigint") => options.ignore_interrupt = true,
+            Arg::Short('S') | Arg::Long("log-facility") => {
+                let text = parser.value()?.string()?;
+                match facility(&text) {
+                    Some(number) => options.syslog = options.syslog.and(Some(number)),
+                    None => return Ok(Task::Refuse(format!("no such log facility: {text}"))),
+                }
+            }
+            Arg::Short('u') | Arg::Long("umask") => {
+                let text = parser.value()?.string()?;
+                match u32::from_str_radix(&text, 8) {
+                    Ok(mask) if mask <= 0o777 => {
+                        rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+                    }
+                    Ok(_) | Err(_) => return Ok(Task::Refuse(format!("no umask: {text}"))),
+                }
+            }
+            Arg::Short('m') | Arg::Long("core-dump") => allow_core_files(),
+            Arg::Short('T') | Arg::Long("genhash") => {
+                let text = "the digest generator (genhash) is not in this version";
+                return Ok(Task::Refuse(text.to_owned()));
+            }
+            Arg::Short('X') | Arg::Long("release-vips" | "all" | "no-mem-check") => {
+                // Leftovers of another life are always removed, and every process that has work runs.
+            }
+            Arg::Value(word) => {
+                return Ok(Task::Refuse(format!("unexpected word: {}", word.to_string_lossy())));
+            }
+            Arg::Short(_) | Arg::Long(_) => match inactive(&arg) {
+                None => return Ok(Task::Refuse(arg.unexpected().to_string())),
+                Some((text, takes)) => {
+                    options.inactive.push(text.to_owned());
+                    match takes {
+                        Takes::Nothing => {}
+                        Takes::Value => drop(parser.value()?),
+                        Takes::Attached => drop(attached(&mut parser)),
+                    }
+                }
+            },
+        }
+    }
+    options.vrrp = vrrp_only || !checks_only;
+    Ok(match test {
+        Some(log) => {
+            let Options { file, config_id, .. } = options;
+            Task::Test { file, config_id, log: log.map(PathBuf::from) }
+        }
+        None => Task::Run(options),
+    })
+}
+
+fn defaults() -> Options {
+    Options {
+        file: CONFIGURATION.into(),
+        config_id: None,
+        console: false,
+        syslog: Some(DAEMON_FACILITY),
+        detail: false,
+        background: true,
+        pid_file: "/run/keepalived.pid".into(),
+        pulse_pid_file: "/run/vrrp.pid".into(),
+        vrrp: true,
+        respawn: true,
+        ignore_interrupt: false,
+        dump: false,
+        name: NAME.to_owned(),
+        inactive: Vec::new(),
+    }
+}
+
+/// A value that is written right behind its option, as in `-tFILE` or `--config-test=FILE`.
+fn attached(parser: &mut Parser) -> Option<OsString> {
+    parser.optional_value()
+}
+
+#[derive(Clone, Copy)]
+enum Takes {
+    Nothing,
+    Value,
+    Attached,
+}
+
+/// Options of keepalived that do nothing here, and what the operator is told.
+fn inactive(arg: &Arg<'_>) -> Option<(&'static str, Takes)> {
+    use Takes::{Attached, Nothing, Value};
+    Some(match arg {
+        Arg::Short('c') | Arg::Long("checkers_pid") => {
+            ("--checkers_pid: health checks are not active in this version", Value)
+        }
+        Arg::Short('b') | Arg::Long("bfd_pid") => {
+            ("--bfd_pid: BFD is not active in this version", Value)
+        }
+        Arg::Short('B') | Arg::Long("no_bfd") => {
+            ("--no_bfd: BFD is not active in this version anyway", Nothing)
+        }
+        Arg::Short('x') | Arg::Long("snmp") => {
+            ("--snmp: SNMP is not active in this version", Nothing)
+        }
+        Arg::Short('A') | Arg::Long("snmp-agent-socket") => {
+            ("--snmp-agent-socket: SNMP is not active in this version", Value)
+        }
+        Arg::Short('g') | Arg::Long("log-file") => {
+            ("--log-file is not active in this version; use syslog or --log-console", Attached)
+        }
+        Arg::Long("flush-log-file") => ("--flush-log-file is not active in this version", Nothing),
+        Arg::Short('V') | Arg::Long("dont-release-vrrp") => {
+            ("--dont-release-vrrp: addresses are leases and end with the daemon", Nothing)
+        }
+        Arg::Short('I') | Arg::Long("dont-release-ipvs") => {
+            ("--dont-release-ipvs: IPVS is not active in this version", Nothing)
+        }
+        Arg::Short('a') | Arg::Long("address-monitoring") => {
+            ("--address-monitoring is not active in this version", Nothing)
+        }
+        Arg::Short('M') | Arg::Long("core-dump-pattern") => {
+            ("--core-dump-pattern: the kernel's pattern is left as it is", Attached)
+        }
+        Arg::Short('s') | Arg::Long("namespace") => {
+            ("--namespace is not active in this version; start it with `ip netns exec`", Value)
+        }
+        Arg::Short('e') | Arg::Long("all-config") => {
+            ("--all-config is not active in this version", Nothing)
+        }
+        Arg::Long("config-fd") => ("--config-fd is keepalived's own affair", Value),
+        Arg::Short('L') | Arg::Long("mem-check-log") => {
+            ("--mem-check-log: nothing to check here", Nothing)
+        }
+        Arg::Short('O') | Arg::Long("openssl-mem-check") => {
+            ("--openssl-mem-check: nothing to check here", Nothing)
+        }
+        Arg::Long("perf" | "debug") => ("--perf and --debug are not active here", Attached),
+        Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return None,
+    })
+}
+
+fn version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("Keepalived v2.4.3 in the shape of Standfast v{version}\n")
+}
+
+fn signal_number(name: &str) -> Task {
+    use standfast_kernel::process::signal;
+    let number = match name {
+        "HUP" => signal::SIGHUP,
+        "STOP" => signal::SIGTERM,
+        "DATA" => signal::SIGUSR1,
+        "STATS" => signal::SIGUSR2,
+        "STATS_CLEAR" => signal::realtime(29),
+        "JSON" => signal::realtime(2),
+        _ => return Task::Refuse(format!("no such signal: {name}")),
+    };
+    Task::Print(format!("{number}\n"))
+}
+
+/// 0 to 7 for local0 to local7, or a name of syslog.conf.
+fn facility(text: &str) -> Option<u8> {
+    if let Ok(local @ 0..=7) = text.parse::<u8>() {
+        return Some(16 + local);
+    }
+    let names = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+        "authpriv", "ftp",
+    ];
+    let text = text.to_ascii_lowercase();
+    if let Some(local) = text.strip_prefix("local") {
+        return local.parse().ok().filter(|local| *local <= 7).map(|local: u8| 16 + local);
+    }
+    names.iter().position(|name| *name == text).and_then(|number| u8::try_from(number).ok())
+}
+
+fn allow_core_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Core);
+    limit.current = limit.maximum;
+    // Without the right to it there are none; keepalived goes on as well.
+    let _ = setrlimit(Resource::Core, limit);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> Options {
+        match parse(Parser::from_args(args)).expect("parsed") {
+            Task::Run(options) => options,
+            Task::Test { .. } | Task::Print(_) | Task::Refuse(_) => panic!("not a run"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_of_a_container_is_understood() {
+        let options = run(&["-n", "-l", "-D", "-f", "/etc/k.conf", "--dont-fork", "--log-console"]);
+        assert!(options.console && options.detail && !options.background);
+        assert_eq!(options.file, PathBuf::from("/etc/k.conf"));
+    }
+
+    #[test]
+    fn short_options_can_be_joined_and_values_attached() {
+        let options = run(&["-nldDGf/x", "-p/run/a.pid", "--vrrp_pid=/run/b.pid", "-P"]);
+        assert!(options.dump && options.vrrp && options.syslog.is_none());
+        assert_eq!(options.pid_file, PathBuf::from("/run/a.pid"));
+        assert_eq!(options.pulse_pid_file, PathBuf::from("/run/b.pid"));
+    }
+
+    #[test]
+    fn what_has_no_effect_is_said_and_its_value_is_not_taken_for_a_word() {
+        let options = run(&["-x", "-c", "/run/c.pid", "-R", "-S", "3"]);
+        assert_eq!(options.inactive.len(), 2);
+        assert_eq!(options.syslog, Some(19));
+        assert!(!options.respawn);
+    }
+
+    #[test]
+    fn without_n_it_goes_to_the_background() {
+        assert!(run(&[]).background);
+    }
+
+    #[test]
+    fn checks_only_means_no_vrrp() {
+        assert!(!run(&["-C"]).vrrp);
+        assert!(run(&["-C", "-P"]).vrrp);
+    }
+
+    #[test]
+    fn unknown_options_and_words_are_refused() {
+        for args in [["--nonsense"], ["-Z"], ["word"]] {
+            let task = parse(Parser::from_args(args)).expect("parsed");
+            assert!(matches!(task, Task::Refuse(_)), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn signal_numbers_are_those_of_keepalived() {
+        let task = parse(Parser::from_args(["--signum=JSON"])).expect("parsed");
+        assert!(matches!(task, Task::Print(text) if text == "36\n"));
+        let task = parse(Parser::from_args(["--signum", "STATS_CLEAR"])).expect("parsed");
+        assert!(matches!(task, Task::Print(text) if text == "63\n"));
+    }
+
+    #[test]
+    fn facilities_go_by_number_or_name() {
+        assert_eq!(facility("0"), Some(16));
+        assert_eq!(facility("LOCAL7"), Some(23));
+        assert_eq!(facility("daemon"), Some(3));
+        assert_eq!(facility("8"), None);
+    }
+}
