@@ -7,9 +7,9 @@
 //!                 events
 //! ```
 //!
-//! The supervisor may read files, run programs and wait for them; pulse may not. If pulse dies, the supervisor
-//! starts it again within milliseconds and it goes on as master; if the supervisor dies, pulse lets go in
-//! good order; if both die, the kernel removes the addresses when their leases end.
+//! The supervisor may read files, run programs and wait for them; pulse may not. If pulse dies, the
+//! supervisor starts it again within milliseconds and it goes on as master; if the supervisor dies, pulse
+//! lets go in good order; if both die, the kernel removes the addresses when their leases end.
 
 mod channel;
 mod describe;

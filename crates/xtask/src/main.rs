@@ -1,3 +1,58 @@
-//! The developer's tasks.
+//! The developer's tasks: `cargo xtask TASK`.
 
-fn main() {}
+mod fuzz;
+mod packages;
+mod steps;
+mod tidy;
+
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  test          everything that CI runs: format, lints, docs, tidy, tests, the lab
+  bench [N]     N rounds (5) of every failure, side by side with Debian's keepalived
+  lab [ARGS]    the demo
+  fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
+  tidy          the house's own rules: layers, sizes, words
+";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let result = match task.as_str() {
+        "test" => steps::test(),
+        "bench" => steps::bench(&rest),
+        "lab" => steps::lab(&rest),
+        "fuzz" => fuzz::run(rest.first().map(String::as_str)),
+        "tidy" => tidy::run(),
+        _ => {
+            say(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask {task}: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes a line for whoever started the task; a closed pipe is their affair.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    let crate_directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    crate_directory.ancestors().nth(2).map(PathBuf::from).unwrap_or(crate_directory)
+}

@@ -136,8 +136,16 @@ fn announces(outputs: &[Output]) -> usize {
 }
 
 fn good_byes(outputs: &[Output]) -> usize {
-    let is_good_bye = |output: &&Output| matches!(output, Output::Send { payload, .. } if payload.get(2) == Some(&0));
-    outputs.iter().filter(is_good_bye).count()
+    let priority = |output: &Output| match output {
+        Output::Send { payload, .. } => payload.get(2).copied(),
+        Output::Listen { .. }
+        | Output::Unlisten { .. }
+        | Output::AddAddress { .. }
+        | Output::RemoveAddress { .. }
+        | Output::Announce { .. }
+        | Output::Emit(_) => None,
+    };
+    outputs.iter().filter(|output| priority(output) == Some(0)).count()
 }
 
 #[test]

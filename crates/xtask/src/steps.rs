@@ -1,0 +1,66 @@
+//! The tasks that are a row of commands.
+
+use std::{
+    env,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{packages, root, say, tidy};
+
+/// Everything that CI runs.
+pub(crate) fn test() -> anyhow::Result<()> {
+    let began = now();
+    packages::install()?;
+    tidy::run()?;
+    cargo("format", &["fmt", "--all", "--", "--check"], &[])?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    cargo("lints", &lints, &[])?;
+    let documentation = ["doc", "--workspace", "--no-deps", "--quiet", "--document-private-items"];
+    cargo("documentation", &documentation, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    cargo("unit tests", &["test", "--workspace", "--exclude", "standfast"], &[])?;
+    // Real time and real processes: one at a time, and as they are shipped.
+    let whole = ["test", "--release", "-p", "standfast", "--", "--test-threads=1"];
+    cargo("whole-program tests", &whole, &[])?;
+    lab(&[])?;
+    say(&format!("everything passed in {} s", began.elapsed().as_secs()));
+    Ok(())
+}
+
+/// The demo.
+pub(crate) fn lab(args: &[String]) -> anyhow::Result<()> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let command = [&["run", "--release", "--quiet", "--", "lab"], &args[..]].concat();
+    cargo("lab", &command, &[])
+}
+
+/// Every failure of the first table, side by side with Debian's keepalived.
+pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
+    packages::install()?;
+    let rounds = args.first().map_or("5", String::as_str);
+    let command = ["run", "--release", "--quiet", "--", "--lab", "bench", rounds];
+    cargo("bench", &command, &[])
+}
+
+/// Runs cargo in the workspace's root.
+pub(crate) fn cargo(step: &str, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    let began = now();
+    say(&format!("== {step}: cargo {}", args.join(" ")));
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program)
+        .args(args)
+        .envs(variables.iter().copied())
+        .current_dir(root())
+        .status()?;
+    anyhow::ensure!(status.success(), "{step} failed");
+    let took = began.elapsed();
+    if took > Duration::from_secs(1) {
+        say(&format!("== {step}: {} s", took.as_secs()));
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a step took, for people")]
+fn now() -> Instant {
+    Instant::now()
+}
