@@ -11,10 +11,10 @@
 //! ```
 //! use standfast_conf::{Memory, Options, load};
 //!
-//! let files = Memory::default().with("/etc/a.conf", "vrrp_instance V {\n state SLAVE\n}\n");
+//! let files = Memory::default().with("/etc/a.conf", "vrrp_instance V {\n interface e\n state SLAVE\n}\n");
 //! let loaded = load("/etc/a.conf".as_ref(), &Options::default(), &files);
 //! assert!(loaded.model.is_none(), "there is no virtual_router_id");
-//! assert_eq!(loaded.diagnostics[0].code.to_string(), "SF0301");
+//! assert_eq!(loaded.diagnostics[1].hint.as_deref(), Some("write `state BACKUP`"));
 //! ```
 
 mod code;

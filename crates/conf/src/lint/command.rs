@@ -1,8 +1,197 @@
+//! Commands and the script files behind them.
+
+use std::path::Path;
+
+use super::typography::{Slip, slips};
+use crate::{
+    Code, Diagnostic, FileId, Files, ScriptFile, Sources, Span, Statement, Word,
+    diagnostic::Class,
+    lower::command::{split, unescape},
+};
+
+/// Programs whose first argument is a script.
+const INTERPRETERS: &[&str] =
+    &["sh", "bash", "dash", "ash", "ksh", "zsh", "python", "python3", "perl"];
+
+/// Where a configuration's commands are looked at.
+struct Inspection<'a> {
+    files: &'a dyn Files,
+    sources: &'a mut Sources,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    /// The first command that would run.
+    first: Option<Span>,
+}
+
 pub(super) fn lint(
-    _: &[crate::Statement],
-    _: bool,
-    _: &dyn crate::Files,
-    _: &mut crate::Sources,
-    _: &mut Vec<crate::Diagnostic>,
+    tree: &[Statement],
+    security: bool,
+    files: &dyn Files,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let mut inspection = Inspection { files, sources, diagnostics, first: None };
+    for word in commands(tree) {
+        inspection.command(word);
+    }
+    let Some(first) = inspection.first.filter(|_| !security) else { return };
+    diagnostics.push(
+        Diagnostic::warning(
+            Code::ScriptSecurityOff,
+            first,
+            "scripts run without `enable_script_security`",
+        )
+        .hint("write `enable_script_security` and `script_user USER` in global_defs")
+        .class(Class::Security),
+    );
+}
+
+/// The commands of the active blocks.
+fn commands(tree: &[Statement]) -> impl Iterator<Item = &Word> {
+    tree.iter().flat_map(|block| {
+        let outer = block.keyword().map_or("", |word| word.text.as_str());
+        block.statements().iter().filter_map(move |statement| {
+            let inner = statement.keyword()?.text.as_str();
+            let known = match outer {
+                "vrrp_script" => inner == "script",
+                "vrrp_instance" => {
+                    inner.starts_with("notify") && inner != "notify_priority_changes"
+                }
+                _ => false,
+            };
+            statement.parameters().first().filter(|_| known)
+        })
+    })
+}
+
+impl Inspection<'_> {
+    fn command(&mut self, word: &Word) {
+        for slip in slips(&word.text) {
+            self.slip_in_command(word, &slip);
+        }
+        if word.text.starts_with('<') {
+            return;
+        }
+        let Ok(argv) = split(&unescape(&word.text)) else { return };
+        let Some((program, arguments)) = argv.split_first() else { return };
+        let mut runs = true;
+        if program.starts_with('/') {
+            let file = self.files.script(Path::new(program));
+            runs = self.program(word, program, &file);
+            self.text(word, program, &file);
+        }
+        let name = program.rsplit('/').next().unwrap_or(program);
+        if INTERPRETERS.contains(&name) {
+            if let Some(script) = arguments.first().filter(|script| script.starts_with('/')) {
+                let file = self.files.script(Path::new(script));
+                self.interpreted(word, script, &file);
+                self.text(word, script, &file);
+            }
+        } else {
+            self.shell_syntax(word, arguments);
+        }
+        if runs {
+            self.first.get_or_insert(word.span);
+        }
+    }
+
+    /// Whether the program can run.
+    fn program(&mut self, word: &Word, program: &str, file: &ScriptFile) -> bool {
+        if !file.exists {
+            let message = format!("`{program}` does not exist");
+            self.diagnostics.push(
+                Diagnostic::warning(Code::ScriptMissing, word.span, message)
+                    .hint("install it on this node, or correct the path")
+                    .class(Class::Error),
+            );
+        } else if !file.executable {
+            let message = format!("`{program}` is not executable");
+            self.diagnostics.push(
+                Diagnostic::warning(Code::ScriptNotExecutable, word.span, message)
+                    .hint(format!("chmod 755 {program}"))
+                    .class(Class::Error),
+            );
+        } else if file.writable {
+            self.writable(word, program);
+        }
+        file.exists && file.executable
+    }
+
+    fn writable(&mut self, word: &Word, program: &str) {
+        let message = format!("others than root can change `{program}` or a directory above it");
+        self.diagnostics.push(
+            Diagnostic::warning(Code::ScriptWritable, word.span, message)
+                .hint(format!(
+                    "chown root {program}; chmod go-w {program} and every directory above"
+                ))
+                .class(Class::Security),
+        );
+    }
+
+    fn interpreted(&mut self, word: &Word, script: &str, file: &ScriptFile) {
+        if !file.exists {
+            let message = format!("`{script}` does not exist");
+            self.diagnostics.push(
+                Diagnostic::warning(Code::ScriptMissing, word.span, message)
+                    .hint("install it on this node, or correct the path"),
+            );
+        } else if file.writable {
+            self.writable(word, script);
+        }
+    }
+
+    fn shell_syntax(&mut self, word: &Word, arguments: &[String]) {
+        let shell = |argument: &&String| {
+            matches!(argument.as_str(), "|" | "||" | "&" | "&&" | ";")
+                || argument.starts_with(['>', '<', '`'])
+                || argument.starts_with("$(")
+                || argument.starts_with("2>")
+                || (argument.ends_with(';') && argument.len() > 1)
+        };
+        let Some(argument) = arguments.iter().find(shell) else { return };
+        let message =
+            format!("`{argument}` is passed on as an argument: no shell runs the command");
+        self.diagnostics.push(
+            Diagnostic::warning(Code::ShellSyntax, word.span, message)
+                .hint("write the command as \"/bin/sh -c '...'\""),
+        );
+    }
+
+    fn slip_in_command(&mut self, word: &Word, slip: &Slip) {
+        // Escapes and definitions shift nothing in a word as written.
+        let start =
+            word.span.start + usize::from(word.quoting != crate::Quoting::Bare) + slip.start;
+        let exact = Span { start, end: start + slip.len, ..word.span };
+        let span = if word.definition.is_none() { exact } else { word.span };
+        let message = format!("`{}` in a command is no plain `{}`", slip.found, slip.plain);
+        self.diagnostics.push(
+            Diagnostic::warning(Code::Typography, span, message)
+                .hint(format!("write `{}`", slip.instead)),
+        );
+    }
+
+    /// Looks into the text of a script.
+    fn text(&mut self, word: &Word, path: &str, file: &ScriptFile) {
+        if !file.head.starts_with(b"#!") && file.head.contains(&0) {
+            return;
+        }
+        let mut id: Option<FileId> = None;
+        let mut start = 0;
+        for line in file.head.split_inclusive(|&byte| byte == b'\n') {
+            // A line that is no UTF-8 would have other offsets than its text.
+            for slip in str::from_utf8(line).map(slips).unwrap_or_default() {
+                let sources = &mut self.sources;
+                let file = *id.get_or_insert_with(|| sources.add(path.into(), file.head.clone()));
+                let at = start + slip.start;
+                let span = Span { file, start: at, end: at + slip.len };
+                let message =
+                    format!("`{path}` holds a `{}` that is no plain `{}`", slip.found, slip.plain);
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::Typography, word.span, message)
+                        .also(span, format!("write `{}`", slip.instead))
+                        .hint(format!("write `{}`", slip.instead)),
+                );
+            }
+            start += line.len();
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod cluster;
 mod command;
 mod service;
+mod typography;
 mod weight;
 
 pub use cluster::cross_node;
@@ -20,5 +21,5 @@ pub(crate) fn lint(
 ) {
     weight::lint(model, origins, diagnostics);
     command::lint(tree, model.global.script_security, files, sources, diagnostics);
-    service::lint(tree, model, diagnostics);
+    service::lint(tree, model, origins, diagnostics);
 }

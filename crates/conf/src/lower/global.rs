@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use standfast_vrrp::{Announcements, Transport, Version};
 
 use super::{Lowering, command};
-use crate::{model::User, syntax::Statement, words::Status};
+use crate::{Code, Diagnostic, diagnostic::Class, model::User, syntax::Statement, words::Status};
 
 /// The longest time that keepalived stores: 2^32 - 1 microseconds.
 const LONGEST: Duration = Duration::from_micros(4_294_967_295);
@@ -98,13 +98,16 @@ impl Lowering<'_> {
         let name = statement.keyword().map_or("", |word| word.text.as_str());
         match name {
             "router_id" => {
+                // keepalived only grumbles when it has no value.
+                if statement.parameters().is_empty() {
+                    return self.without_value(statement);
+                }
                 let word = self.value(statement);
                 self.model.global.router_id = word.map(|word| word.text.clone());
             }
             "script_user" => {
-                if self.value_or_user(statement) {
-                    self.defaults.script_user = command::user(statement.parameters());
-                }
+                let user = self.user(statement);
+                self.defaults.script_user = user.or(self.defaults.script_user.take());
             }
             "enable_script_security" => {
                 self.model.global.script_security = self.bare_flag(statement).is_some();
@@ -206,13 +209,19 @@ impl Lowering<'_> {
         Some((if number == 2 { Version::V2 } else { Version::V3 }, span))
     }
 
-    /// Whether a keyword that takes a user and a group has a user.
-    pub(super) fn value_or_user(&mut self, statement: &Statement) -> bool {
+    fn without_value(&mut self, statement: &Statement) {
+        let Some(word) = statement.keyword() else { return };
+        let message = format!("`{}` has no value and is ignored", word.text);
+        self.diagnostics
+            .push(Diagnostic::warning(Code::BadValue, word.span, message).class(Class::Error));
+    }
+
+    /// `user [group]`.
+    pub(super) fn user(&mut self, statement: &Statement) -> Option<User> {
         if statement.parameters().is_empty() {
             self.missing_parameter(statement);
-            return false;
         }
         self.surplus(statement.parameters().get(2..).unwrap_or_default());
-        true
+        command::user(statement.parameters())
     }
 }

@@ -2,7 +2,7 @@
 
 mod address;
 mod announce;
-mod command;
+pub(crate) mod command;
 mod global;
 mod instance;
 mod keyword;

@@ -105,11 +105,7 @@ impl Lowering<'_> {
             }
             "rise" => draft.rise = self.threshold(statement),
             "fall" => draft.fall = self.threshold(statement),
-            "user" => {
-                if self.value_or_user(statement) {
-                    draft.user = command::user(statement.parameters());
-                }
-            }
+            "user" => draft.user = self.user(statement).or(draft.user.take()),
             "init_fail" => draft.init_fail = self.bare_flag(statement).is_some(),
             _ => {}
         }

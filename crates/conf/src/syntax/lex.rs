@@ -132,9 +132,11 @@ fn bare(rest: &[Glyph], comments: Comments) -> usize {
 pub(crate) fn braced_reference(rest: &[Glyph]) -> Option<usize> {
     let inside = glyph::strip(rest, "${")?;
     let (name, tail) = glyph::split(inside, |char| {
-        !(char.is_ascii_alphanumeric() || matches!(char, '_' | ' ' | '-'))
+        !(char.is_ascii_alphanumeric() || matches!(char, '_' | ' ' | '-' | ':' | '.' | '/'))
     });
-    (!name.is_empty() && tail.first()?.char == '}').then_some(name.len() + 3)
+    (name.first().is_some_and(|first| first.char.is_ascii_alphabetic() || first.char == '_')
+        && tail.first()?.char == '}')
+        .then_some(name.len() + 3)
 }
 
 /// A backslash shelters the next character, so that `\"` stays inside.
