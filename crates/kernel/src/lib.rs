@@ -13,6 +13,7 @@ pub mod netlink;
 mod packet_filter;
 pub mod process;
 mod sys;
+pub mod syslog;
 pub mod vrrp_socket;
 
 pub use error::{Class, Error};

@@ -1,1 +1,170 @@
-//! todo
+//! The process itself: its name, priority and memory; its children; its pid file.
+
+mod daemon;
+mod pid_file;
+pub mod signal;
+mod spawn;
+mod user;
+
+use std::{ffi::CString, io, os::unix::process::ExitStatusExt, process::ExitStatus};
+
+use rustix::{
+    mm::{MlockAllFlags, mlockall},
+    process::{
+        Signal, WaitOptions, WaitStatus, kill_process, kill_process_group,
+        set_parent_process_death_signal, wait, waitpid,
+    },
+};
+
+pub use daemon::{Launch, daemonize};
+pub use pid_file::{PidFile, PidFileError};
+pub use rustix::process::{Pid, getpid, getppid};
+pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, spawn};
+pub use user::{User, group_by_name, user_by_name};
+
+use crate::error::{During, Error};
+
+/// Names the calling thread, and in a single-threaded program the process as `ps` and
+/// `killall` see it. At most 15 bytes count; a name with a zero byte is cut there.
+///
+/// # Errors
+/// None that are known.
+pub fn set_name(name: &str) -> Result<(), Error> {
+    let name = name.split('\0').next().unwrap_or_default();
+    let name = CString::new(name).during("name the process")?;
+    rustix::thread::set_name(&name).during("name the process")
+}
+
+/// Has the kernel send `signal` to this process when the thread that started it ends. A
+/// parent that ended before the call is not noticed: compare [`getppid`] afterwards.
+///
+/// # Errors
+/// `Bug` for a number that is no signal.
+pub fn die_with_parent(signal: i32) -> Result<(), Error> {
+    let named = named(signal, "watch the parent")?;
+    set_parent_process_death_signal(Some(named)).during("watch the parent")
+}
+
+/// Keeps the process's memory in RAM: pages that it has, and pages that it will touch.
+///
+/// # Errors
+/// `Refused` or `Retry` without `CAP_IPC_LOCK` beyond `RLIMIT_MEMLOCK`.
+pub fn lock_memory() -> Result<(), Error> {
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    mlockall(flags).during("lock memory")
+}
+
+/// How real-time threads of one priority share a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Realtime {
+    /// `SCHED_RR`: in turns.
+    RoundRobin,
+    /// `SCHED_FIFO`: until it waits.
+    Fifo,
+}
+
+/// Gives the calling thread a real-time priority, 1 (lowest) to 99. Children do not inherit.
+///
+/// # Errors
+/// `Refused` without `CAP_SYS_NICE`, and in a control group without real-time share;
+/// `Bug` for a priority out of range.
+#[expect(unsafe_code, reason = "no safe crate offers sched_setscheduler")]
+pub fn set_realtime(realtime: Realtime, priority: u8) -> Result<(), Error> {
+    let policy = match realtime {
+        Realtime::RoundRobin => libc::SCHED_RR,
+        Realtime::Fifo => libc::SCHED_FIFO,
+    };
+    let parameter = libc::sched_param { sched_priority: i32::from(priority) };
+    // SAFETY: the pointer is to a live `sched_param`, which the kernel only reads.
+    let result = unsafe {
+        libc::sched_setscheduler(0, policy | libc::SCHED_RESET_ON_FORK, &raw const parameter)
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error()).during("get real-time priority")
+    }
+}
+
+/// Sets the process's nice value, -20 (first) to 19 (last).
+///
+/// # Errors
+/// `Refused` for a lower value than now, without `CAP_SYS_NICE`.
+pub fn set_nice(nice: i8) -> Result<(), Error> {
+    rustix::process::setpriority_process(None, i32::from(nice)).during("set the nice value")
+}
+
+/// Takes one child that has ended; `None` when none has, or there is none.
+///
+/// # Errors
+/// None that are known.
+pub fn reap() -> Result<Option<(Pid, ExitStatus)>, Error> {
+    ended(wait(WaitOptions::NOHANG))
+}
+
+/// Takes this child if it has ended; `None` when it has not, or is no child.
+///
+/// # Errors
+/// None that are known.
+pub fn reap_child(pid: Pid) -> Result<Option<ExitStatus>, Error> {
+    Ok(ended(waitpid(Some(pid), WaitOptions::NOHANG))?.map(|(_, status)| status))
+}
+
+/// Sends a signal to a process.
+///
+/// # Errors
+/// `Gone` when there is no such process, `Refused` when it is not ours to signal.
+pub fn kill(pid: Pid, signal: i32) -> Result<(), Error> {
+    kill_process(pid, named(signal, "signal a process")?).during("signal a process")
+}
+
+/// Sends a signal to a whole process group: a script and all that it started.
+///
+/// # Errors
+/// As [`kill`].
+pub fn kill_group(group: Pid, signal: i32) -> Result<(), Error> {
+    kill_process_group(group, named(signal, "signal a group")?).during("signal a group")
+}
+
+type Waited = rustix::io::Result<Option<(Pid, WaitStatus)>>;
+
+fn ended(waited: Waited) -> Result<Option<(Pid, ExitStatus)>, Error> {
+    match waited {
+        Ok(Some((pid, status))) => Ok(Some((pid, ExitStatus::from_raw(status.as_raw())))),
+        Ok(None) | Err(rustix::io::Errno::CHILD) => Ok(None),
+        Err(error) => Err(Error::new("wait for a child", error)),
+    }
+}
+
+fn named(signal: i32, operation: &'static str) -> Result<Signal, Error> {
+    Signal::from_named_raw(signal)
+        .ok_or_else(|| Error::from_errno(operation, libc::EINVAL, Some("no such signal")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_takes_a_name_of_at_most_15_bytes() {
+        let named = std::thread::spawn(|| {
+            set_name("keepalived_vrrp_and_more").expect("name");
+            std::fs::read_to_string("/proc/thread-self/comm").expect("comm")
+        });
+        assert_eq!(named.join().expect("the thread"), "keepalived_vrrp\n");
+    }
+
+    #[test]
+    fn a_priority_out_of_range_is_our_own_fault() {
+        let error = set_realtime(Realtime::Fifo, 0).expect_err("0 is no real-time priority");
+        assert_eq!(error.class, crate::Class::Bug);
+    }
+
+    #[test]
+    fn a_process_that_does_not_exist_is_gone() {
+        let nobody = Pid::from_raw(i32::MAX).expect("a pid");
+        let error = kill(nobody, signal::SIGTERM).expect_err("there is none");
+        assert_eq!(error.class, crate::Class::Gone);
+        assert_eq!(reap_child(nobody).expect("no failure"), None);
+    }
+}
