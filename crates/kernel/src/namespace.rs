@@ -223,7 +223,7 @@ pub(crate) mod test {
         let (near, far) = (namespace()?, namespace()?);
         let make = || {
             let mut netlink = Netlink::open().expect("open");
-            netlink.create_veth("eth0", "eth0", far.as_fd()).expect("make the cable");
+            netlink.create_veth("eth0", None, "eth0", far.as_fd()).expect("make the cable");
         };
         near.run(make).expect("enter");
         let up = || {

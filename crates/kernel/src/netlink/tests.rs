@@ -23,7 +23,7 @@ fn in_namespace(test: impl FnOnce() + Send) {
 /// An interface `eth0` that is up and has a carrier: the near end of a veth pair.
 fn ethernet(netlink: &mut Netlink) -> IfIndex {
     let here = NetNs::current().expect("this namespace");
-    netlink.create_veth("eth0", "far0", here.as_fd()).expect("make eth0");
+    netlink.create_veth("eth0", None, "far0", here.as_fd()).expect("make eth0");
     let [eth0, far0] = ["eth0", "far0"].map(|name| netlink.index_of(name).expect("the index"));
     netlink.switch_link(eth0, Switch::Up).expect("switch eth0 on");
     netlink.switch_link(far0, Switch::Up).expect("switch far0 on");
