@@ -34,17 +34,21 @@ impl Netlink {
     /// Makes a pair of Ethernet interfaces joined by a cable: `name` in this socket's
     /// namespace, `peer` in the namespace `peer_namespace`. Both are down.
     ///
+    /// The kernel reports a changed carrier at once, instead of up to a second later, when
+    /// the two have different numbers, so `index` can choose one.
+    ///
     /// # Errors
-    /// `Refused` when a name is taken, longer than 15 bytes, or permission is missing.
+    /// `Refused` when a name or number is taken, a name longer than 15 bytes, or permission is missing.
     pub fn create_veth(
         &mut self,
         name: &str,
+        index: Option<IfIndex>,
         peer: &str,
         peer_namespace: BorrowedFd<'_>,
     ) -> Result<(), Error> {
         let namespace = u32::try_from(peer_namespace.as_raw_fd()).unwrap_or(u32::MAX);
         let message = Message::new(RTM_NEWLINK, CREATE)
-            .raw(&header(None, 0, 0))
+            .raw(&header(index, 0, 0))
             .text(IFLA_IFNAME, name)
             .nested(IFLA_LINKINFO, |info| {
                 info.text(IFLA_INFO_KIND, "veth").nested(IFLA_INFO_DATA, |data| {

@@ -1,13 +1,58 @@
-//! Clusters of real processes in network namespaces: demo, tests, benchmarks
+//! Clusters of real processes in network namespaces: demo, tests, benchmarks.
+//!
+//! The lab touches nothing outside: it runs itself once more in a sandbox (see
+//! [`isolation`]) in which every interface, mount and process is its own, and all of that
+//! ends with it.
+
+mod demo;
+pub mod error;
+pub mod isolation;
+pub mod node;
+pub mod probe;
+mod service;
+pub mod stage;
+pub mod topology;
+
+use std::{env, ffi::OsString, path::Path, time::Duration};
+
+use anyhow::Context;
+
+pub use error::LabError;
+use isolation::{Side, isolate};
 
 /// The hidden argument of the lab's helper processes.
 pub const HELPER_ARGUMENT: &str = "--lab";
 
-/// Runs a helper process.
-pub fn help(_: impl Iterator<Item = std::ffi::OsString>) -> anyhow::Result<u8> {
-    Ok(1)
+/// Runs the demo, or a scenario's node files, in a sandbox. 0 only when every bound was kept.
+///
+/// # Errors
+/// This machine does not allow namespaces; the text says what it needs.
+pub fn main(scenario: Option<&Path>, json: bool) -> anyhow::Result<u8> {
+    match isolate().context("the lab can't start")? {
+        Side::Ended(code) => Ok(u8::try_from(code).unwrap_or(1)),
+        Side::Inside => {
+            let program = env::current_exe()?;
+            match scenario {
+                None => demo::run(&program, json),
+                Some(_) => anyhow::bail!("scenarios"),
+            }
+        }
+    }
 }
-/// Runs the lab.
-pub fn main(_: Option<&std::path::Path>, _: bool) -> anyhow::Result<u8> {
-    Ok(1)
+
+/// Runs a helper process: a web server, a check for it, or the client that watches.
+///
+/// # Errors
+/// The arguments make no sense, or the network does not work.
+pub fn help(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<u8> {
+    let words: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["serve", address, page] => service::serve(address.parse()?, page),
+        ["fetch", address] => service::fetch(address.parse()?),
+        ["probe", address, micros] => {
+            probe::probe(address.parse()?, Duration::from_micros(micros.parse()?))
+        }
+        _ => anyhow::bail!("the lab's helpers are not for people: see `standfast lab`"),
+    }
 }

@@ -42,6 +42,15 @@ pub enum Lifetime {
     Seconds(u32),
 }
 
+/// Whose an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is tagged with [`OUR_PROTO`].
+    Ours,
+    /// It carries no tag, as if an administrator had installed it.
+    Untagged,
+}
+
 /// An address to install or, when it is there, whose lease to renew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressRequest {
@@ -59,10 +68,12 @@ pub struct AddressRequest {
     pub no_prefix_route: bool,
     /// How long it stays.
     pub lifetime: Lifetime,
+    /// Whether it is tagged as ours.
+    pub origin: Origin,
 }
 
 impl AddressRequest {
-    /// A global address without label, that stays until deleted.
+    /// A global address of ours without label, that stays until deleted.
     #[must_use]
     pub const fn new(index: IfIndex, prefix: Prefix) -> Self {
         Self {
@@ -73,6 +84,7 @@ impl AddressRequest {
             broadcast: None,
             no_prefix_route: false,
             lifetime: Lifetime::Forever,
+            origin: Origin::Ours,
         }
     }
 
@@ -96,8 +108,11 @@ impl AddressRequest {
             .address(IFA_LOCAL, prefix.address())
             .address(IFA_ADDRESS, prefix.address())
             .attribute(IFA_CACHEINFO, &cache_info)
-            .number(IFA_FLAGS, flags)
-            .attribute(IFA_PROTO, &[OUR_PROTO]);
+            .number(IFA_FLAGS, flags);
+        match self.origin {
+            Origin::Ours => message = message.attribute(IFA_PROTO, &[OUR_PROTO]),
+            Origin::Untagged => {}
+        }
         if let Some(broadcast) = self.broadcast {
             message = message.address(IFA_BROADCAST, broadcast.into());
         }

@@ -17,6 +17,7 @@ const IFLA_MTU: u16 = 4;
 pub(crate) const IFF_UP: u32 = 0x1;
 const IFF_LOOPBACK: u32 = 0x8;
 const IFF_RUNNING: u32 = 0x40;
+const IFF_LOWER_UP: u32 = 0x1_0000;
 /// Length of `ifinfomsg`: family, pad, type, index, flags, change mask.
 const HEADER: usize = 16;
 const AF_UNSPEC: u8 = 0;
@@ -30,7 +31,8 @@ pub struct Link {
     pub name: String,
     /// Somebody switched it on (`IFF_UP`).
     pub up: bool,
-    /// It can carry packets: up, with carrier and not dormant (`IFF_RUNNING`).
+    /// It can carry packets: up, with carrier, and not dormant (`IFF_LOWER_UP` follows the
+    /// carrier at once, `IFF_RUNNING` up to a second later).
     pub running: bool,
     /// Ethernet address; `None` for an interface whose addresses are not six bytes long.
     pub mac: Option<[u8; 6]>,
@@ -74,7 +76,7 @@ pub(super) fn decode(payload: &[u8]) -> Option<Link> {
         index,
         name: name?,
         up: flags & IFF_UP != 0,
-        running: flags & IFF_RUNNING != 0,
+        running: flags & IFF_RUNNING != 0 && flags & IFF_LOWER_UP != 0,
         mac,
         loopback: flags & IFF_LOOPBACK != 0,
         mtu,

@@ -22,7 +22,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, AddressRequest, Lifetime, OUR_PROTO};
+pub use address::{Address, AddressRequest, Lifetime, OUR_PROTO, Origin};
 pub use link::Link;
 pub use monitor::{Change, Monitor, MonitorError};
 pub use socket::Netlink;

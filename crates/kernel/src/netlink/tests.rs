@@ -23,7 +23,7 @@ fn in_namespace(test: impl FnOnce() + Send) {
 /// An interface `eth0` that is up and has a carrier: the near end of a veth pair.
 fn ethernet(netlink: &mut Netlink) -> IfIndex {
     let here = NetNs::current().expect("this namespace");
-    netlink.create_veth("eth0", "far0", here.as_fd()).expect("make eth0");
+    netlink.create_veth("eth0", None, "far0", here.as_fd()).expect("make eth0");
     let [eth0, far0] = ["eth0", "far0"].map(|name| netlink.index_of(name).expect("the index"));
     netlink.switch_link(eth0, Switch::Up).expect("switch eth0 on");
     netlink.switch_link(far0, Switch::Up).expect("switch far0 on");
@@ -182,7 +182,8 @@ fn a_renewed_lease_stays_and_a_forgotten_one_goes() {
     in_namespace(|| {
         let mut netlink = Netlink::open().expect("open");
         let index = ethernet(&mut netlink);
-        add(&mut netlink, &[request(index, "10.0.0.1/24", Lifetime::Forever)]);
+        let permanent = request(index, "10.0.0.1/24", Lifetime::Forever);
+        add(&mut netlink, &[AddressRequest { origin: Origin::Untagged, ..permanent }]);
         let lease = Lifetime::Seconds(2);
         let leased = ["10.0.0.100/24", "10.9.9.9/32", "2001:db8::9/64"];
         let mut requests = leased.map(|text| request(index, text, lease));
@@ -212,7 +213,8 @@ fn a_renewed_lease_stays_and_a_forgotten_one_goes() {
             // Measured over 480 leases of 1 to 4 s: 0.0 to 1.3 s late.
             assert!(late >= Duration::from_millis(1900) && late < Duration::from_secs(4));
         }
-        assert!(find(&mut netlink, "10.0.0.1/24").is_some(), "the permanent one stays");
+        let permanent = find(&mut netlink, "10.0.0.1/24").expect("the permanent one stays");
+        assert!(!permanent.ours);
     });
 }
 

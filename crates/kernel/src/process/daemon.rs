@@ -5,8 +5,9 @@ use std::{
     io::{self, PipeReader, PipeWriter, Read, Write},
 };
 
-use rustix::process::{Pid, setsid};
+use rustix::process::setsid;
 
+use super::fork::{exit, fork};
 use crate::error::{During, Error};
 
 /// The exit code of the process in the foreground when the daemon ends before it is ready.
@@ -78,23 +79,6 @@ fn silence() -> io::Result<()> {
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     Ok(rustix::stdio::dup2_stderr(&null)?)
-}
-
-/// `None` in the child.
-#[expect(unsafe_code, reason = "no safe crate forks")]
-fn fork() -> io::Result<Option<Pid>> {
-    // SAFETY: there is one thread only, so the child finds every lock free.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        pid => Ok(Pid::from_raw(pid)),
-    }
-}
-
-/// Ends at once, without flushing buffers that the other process has too.
-#[expect(unsafe_code, reason = "the standard library's exit flushes")]
-fn exit(code: u8) -> ! {
-    // SAFETY: nothing is touched; the process ends.
-    unsafe { libc::_exit(i32::from(code)) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The process itself: its name, priority and memory; its children; its pid file.
 
 mod daemon;
+mod fork;
 mod pid_file;
+mod sandbox;
 pub mod signal;
 mod spawn;
 mod user;
@@ -19,7 +21,7 @@ use rustix::{
 pub use daemon::{Launch, daemonize};
 pub use pid_file::{PidFile, PidFileError};
 pub use rustix::process::{Pid, getpid, getppid};
-pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, spawn};
+pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, Surroundings, spawn};
 pub use user::{User, group_by_name, user_by_name};
 
 use crate::error::{During, Error};
@@ -108,6 +110,20 @@ pub fn reap() -> Result<Option<(Pid, ExitStatus)>, Error> {
 /// None that are known.
 pub fn reap_child(pid: Pid) -> Result<Option<ExitStatus>, Error> {
     Ok(ended(waitpid(Some(pid), WaitOptions::NOHANG))?.map(|(_, status)| status))
+}
+
+/// Waits until this child has ended.
+///
+/// # Errors
+/// `Gone` when it is no child.
+pub fn wait_child(pid: Pid) -> Result<ExitStatus, Error> {
+    loop {
+        match waitpid(Some(pid), WaitOptions::empty()) {
+            Ok(Some((_, status))) => return Ok(ExitStatus::from_raw(status.as_raw())),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Error::new("wait for a child", error)),
+        }
+    }
 }
 
 /// Sends a signal to a process.

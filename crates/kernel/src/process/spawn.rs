@@ -18,7 +18,7 @@ use rustix::{
     thread::{move_into_link_name_space, set_thread_gid, set_thread_groups, set_thread_uid},
 };
 
-use super::{named, signal};
+use super::{named, sandbox::Sandbox, signal};
 use crate::error::{During, Error};
 
 /// Variables through which a caller could make a script run another's code.
@@ -35,7 +35,7 @@ pub struct Spawn<'a> {
     pub environment: Environment,
     /// Variables to set on top of that.
     pub variables: Vec<(OsString, OsString)>,
-    /// Whom to run it as; `None` is as ourselves.
+    /// Whom to run it as; `None` is as ourselves, and the only choice for a sandbox.
     pub credentials: Option<Credentials>,
     /// Whether it leads a group of its own, which [`super::kill_group`] can end.
     pub group: ProcessGroup,
@@ -52,6 +52,8 @@ pub struct Spawn<'a> {
     pub inherited: Vec<BorrowedFd<'a>>,
     /// Namespaces to enter first, in this order.
     pub namespaces: Vec<BorrowedFd<'a>>,
+    /// Whether it gets namespaces of its own.
+    pub surroundings: Surroundings,
     /// Signal that it gets when the thread that starts it ends.
     pub death_signal: Option<i32>,
 }
@@ -74,6 +76,17 @@ pub enum ProcessGroup {
     Own,
     /// It stays in ours.
     Inherited,
+}
+
+/// What a child shares with us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// Network, mounts and processes.
+    Shared,
+    /// None of them: it is process 1 in an empty network, and root (as an ordinary user,
+    /// through a user namespace, in which no other user exists). All that it starts, makes
+    /// and mounts ends with it, and it ends with the thread that started it.
+    Sandbox,
 }
 
 /// Where a child's output goes.
@@ -115,6 +128,7 @@ impl Spawn<'_> {
             stderr: Output::Null,
             inherited: Vec::new(),
             namespaces: Vec::new(),
+            surroundings: Surroundings::Shared,
             death_signal: None,
         }
     }
@@ -186,6 +200,7 @@ struct Prepare {
     groups: Vec<Gid>,
     user: Option<(Uid, Gid)>,
     death_signal: Option<Signal>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Prepare {
@@ -202,6 +217,10 @@ impl Prepare {
             groups: user.into_iter().flat_map(|u| &u.groups).map(|g| Gid::from_raw(*g)).collect(),
             user: user.map(|user| (Uid::from_raw(user.uid), Gid::from_raw(user.gid))),
             death_signal: signal.transpose()?,
+            sandbox: match what.surroundings {
+                Surroundings::Shared => None,
+                Surroundings::Sandbox => Some(Sandbox::new()),
+            },
         })
     }
 
@@ -223,7 +242,11 @@ impl Prepare {
             set_thread_uid(uid)?;
         }
         // Last, because a change of user clears it.
-        Ok(set_parent_process_death_signal(self.death_signal)?)
+        set_parent_process_death_signal(self.death_signal)?;
+        match &self.sandbox {
+            Some(sandbox) => sandbox.enter(),
+            None => Ok(()),
+        }
     }
 }
 
@@ -309,7 +332,7 @@ mod tests {
         let Some(namespace) = namespace() else { return };
         let (mut reader, writer) = io::pipe().expect("a pipe");
         let number = writer.as_raw_fd();
-        let script = format!("echo hello >&{number}; wc -l < /proc/net/dev");
+        let script = format!("echo hello > /dev/fd/{number}; wc -l < /proc/net/dev");
         let out = shell(&script, |what| {
             what.inherited = vec![writer.as_fd()];
             what.namespaces = vec![namespace.as_fd()];
@@ -325,6 +348,68 @@ mod tests {
     fn a_program_that_does_not_exist_is_gone() {
         let error = spawn(Spawn::new(["/no/such/program"])).expect_err("there is none");
         assert_eq!(error.class, crate::Class::Gone);
+    }
+
+    #[test]
+    fn a_sandbox_has_its_own_processes_and_network_and_hands_on_the_exit_code() {
+        if namespace().is_none() {
+            return;
+        }
+        let out = shell("echo $$; id -u; wc -l < /proc/net/dev", |what| {
+            what.surroundings = Surroundings::Sandbox;
+        });
+        assert_eq!(out, "1\n0\n3\n");
+        let mut what = Spawn::new(["/bin/sh", "-c", "exit 42"]);
+        what.surroundings = Surroundings::Sandbox;
+        assert_eq!(wait(spawn(what).expect("spawn")).code(), Some(42));
+    }
+
+    const ORDINARY: &str = "STANDFAST_TEST_ORDINARY_USER";
+
+    /// Not a test of its own: what the next test runs as an ordinary user.
+    #[test]
+    fn ordinary_user() {
+        if std::env::var_os(ORDINARY).is_none() {
+            return;
+        }
+        assert_eq!(rustix::process::geteuid().as_raw(), 65534);
+        let mut what = Spawn::new(["/bin/sh", "-c", "exit $(id -u)$$"]);
+        what.surroundings = Surroundings::Sandbox;
+        assert_eq!(wait(spawn(what).expect("spawn")).code(), Some(1), "root, and process 1");
+    }
+
+    #[test]
+    fn an_ordinary_user_gets_a_sandbox_too() {
+        if namespace().is_none() || !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let program = std::env::current_exe().expect("this program").into_os_string();
+        let name = "process::spawn::tests::ordinary_user";
+        let mut what = Spawn::new([program, "--exact".into(), name.into()]);
+        what.credentials = Some(Credentials { uid: 65534, gid: 65534, groups: Vec::new() });
+        what.variables = vec![(ORDINARY.into(), "yes".into())];
+        what.stdout = Output::Inherited;
+        match spawn(what) {
+            Ok(pid) => assert!(wait(pid).success()),
+            Err(error) => assert_eq!(error.class, crate::Class::Refused, "a private directory"),
+        }
+    }
+
+    #[test]
+    fn all_that_runs_in_a_sandbox_dies_with_it() {
+        if namespace().is_none() {
+            return;
+        }
+        let (mut reader, writer) = io::pipe().expect("a pipe");
+        let mut what = Spawn::new(["/bin/sh", "-c", "setsid sleep 100 & wait"]);
+        what.surroundings = Surroundings::Sandbox;
+        what.inherited = vec![writer.as_fd()];
+        let pid = spawn(what).expect("spawn");
+        drop(writer);
+        process::kill(pid, signal::SIGKILL).expect("kill");
+        assert!(!wait(pid).success());
+        // It ends when the last process that holds the other end has ended.
+        assert_eq!(reader.read_to_end(&mut Vec::new()).expect("read"), 0);
     }
 
     #[test]
