@@ -80,7 +80,9 @@ impl Room {
     ///
     /// # Errors
     /// `Refused` without `CAP_SYS_ADMIN`, and those of `furnish`.
-    pub fn new(furnish: impl FnOnce() -> Result<(), Error> + Send) -> Result<Self, Error> {
+    pub fn new<E: From<Error> + Send>(
+        furnish: impl FnOnce() -> Result<(), E> + Send,
+    ) -> Result<Self, E> {
         on_own_thread(|| {
             unshare(UnshareFlags::NEWNET | UnshareFlags::NEWNS).during("make a namespace")?;
             keep_mounts_private().during("make mounts private")?;

@@ -1,6 +1,7 @@
 //! The raw socket that carries an interface's VRRP adverts over IPv4.
 
 use std::{
+    io::IoSlice,
     net::{Ipv4Addr, SocketAddrV4},
     ops::Range,
     os::fd::{AsFd, BorrowedFd},
@@ -8,7 +9,7 @@ use std::{
 
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, sendto, sockopt},
+    net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg_addr, sockopt},
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use standfast_types::{IfIndex, Vrid};
@@ -23,7 +24,7 @@ pub const PROTOCOL: u8 = 112;
 /// Room for one received packet: any advert, and its IP header with all options.
 pub const PACKET: usize = 2048;
 /// Network control, as RFC 9568 wants routing protocols to be marked.
-const TYPE_OF_SERVICE: u8 = 0xc0;
+const TOS: u8 = 0xc0;
 /// The same on our own queues (`TC_PRIO_CONTROL` is 7, 6 is interactive and needs no privilege).
 const QUEUE_PRIORITY: u32 = 6;
 const HEADER: usize = 20;
@@ -122,15 +123,15 @@ impl VrrpSocket {
         payload: &[u8],
     ) -> Result<(), Error> {
         let length = HEADER.saturating_add(payload.len());
-        let mut packet = Vec::with_capacity(length);
         let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        packet.extend_from_slice(&[0x45, TYPE_OF_SERVICE, high, low, 0, 0, 0, 0]);
-        packet.extend_from_slice(&[ttl, PROTOCOL, 0, 0]);
-        packet.extend_from_slice(&source.octets());
-        packet.extend_from_slice(&destination.octets());
-        packet.extend_from_slice(payload);
+        let head = [0x45, TOS, high, low, 0, 0, 0, 0, ttl, PROTOCOL, 0, 0];
+        let (source, group) = (source.octets(), destination.octets());
+        let parts = [&head[..], &source[..], &group[..], payload].map(IoSlice::new);
         let to = SocketAddrV4::new(destination, 0);
-        sendto(&self.socket, &packet, SendFlags::NOSIGNAL, &to).during("send an advert").map(drop)
+        let control = &mut SendAncillaryBuffer::default();
+        sendmsg_addr(&self.socket, &to, &parts, control, SendFlags::NOSIGNAL)
+            .during("send an advert")
+            .map(drop)
     }
 
     /// The next packet into `buffer` ([`PACKET`] bytes hold any); `None` when there is none

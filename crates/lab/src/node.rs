@@ -33,21 +33,7 @@ pub struct Node {
 impl Node {
     /// An empty machine whose `programs` lie in [`PROGRAMS`] under their own file names.
     pub(crate) fn new(name: &str, programs: &[PathBuf]) -> Result<Self, LabError> {
-        let mut failure = None;
-        let room = Room::new(|| {
-            furnish(programs).or_else(|error| match error {
-                LabError::Kernel(error) | LabError::NotPermitted { source: error, .. } => {
-                    Err(error)
-                }
-                other @ (LabError::Unknown(_) | LabError::File { .. }) => {
-                    failure = Some(other);
-                    Ok(())
-                }
-            })
-        })?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
+        let room = Room::new(|| furnish(programs))?;
         let netlink = room.run(Netlink::open)??;
         Ok(Self { name: name.to_owned(), room, netlink })
     }

@@ -158,6 +158,11 @@ impl Netlink {
 
     /// Installs addresses, or renews the lease of those that are there; one answer each.
     ///
+    /// An address is there when interface, address and prefix length agree. Then lifetime
+    /// and origin change, even of an address that somebody else installed, and the label
+    /// stays as it is. An IPv4 address goes together with the first of its subnet on the
+    /// interface, unless `promote_secondaries` is set.
+    ///
     /// # Errors
     /// Per address: `Gone` when the interface is, `Refused` without `CAP_NET_ADMIN`.
     pub fn add_addresses(&mut self, requests: &[AddressRequest]) -> Vec<Result<(), Error>> {

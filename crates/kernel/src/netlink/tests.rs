@@ -235,3 +235,41 @@ fn every_renewal_reports_one_change_marked_as_ours() {
         assert!(seen.iter().all(|(_, c)| matches!(c, Change::Address(a) if a.ours)));
     });
 }
+
+#[test]
+fn renewing_an_address_of_somebody_else_takes_it_over() {
+    in_namespace(|| {
+        let mut netlink = Netlink::open().expect("open");
+        let index = ethernet(&mut netlink);
+        let foreign = request(index, "10.0.0.5/24", Lifetime::Forever);
+        let label = Some("eth0:admin".to_owned());
+        add(&mut netlink, &[AddressRequest { origin: Origin::Untagged, label, ..foreign }]);
+        add(&mut netlink, &[request(index, "10.0.0.5/24", Lifetime::Seconds(60))]);
+        let found = find(&mut netlink, "10.0.0.5/24").expect("there");
+        // A renewal changes the lifetime and the origin, and leaves the label alone.
+        assert!(matches!(found.lifetime, Lifetime::Seconds(_)));
+        assert!(found.ours);
+        assert_eq!(found.label.as_deref(), Some("eth0:admin"));
+        // With another prefix length it is another address.
+        add(&mut netlink, &[request(index, "10.0.0.5/32", Lifetime::Seconds(60))]);
+        assert!(find(&mut netlink, "10.0.0.5/24").is_some());
+        assert!(find(&mut netlink, "10.0.0.5/32").is_some());
+    });
+}
+
+#[test]
+fn secondary_addresses_go_with_their_primary() {
+    in_namespace(|| {
+        let mut netlink = Netlink::open().expect("open");
+        let index = ethernet(&mut netlink);
+        add(
+            &mut netlink,
+            &["10.0.0.5/24", "10.0.0.6/24", "10.0.0.7/32"]
+                .map(|text| request(index, text, Lifetime::Seconds(60))),
+        );
+        let answers = netlink.delete_addresses(&[(index, prefix("10.0.0.5/24"))]);
+        assert!(answers[0].is_ok());
+        assert_eq!(find(&mut netlink, "10.0.0.6/24"), None, "unless promote_secondaries is set");
+        assert!(find(&mut netlink, "10.0.0.7/32").is_some());
+    });
+}
