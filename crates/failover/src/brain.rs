@@ -265,15 +265,26 @@ impl Brain {
         }
         let vrid = datagram.payload.get(1).copied();
         let to_group = datagram.destination.is_multicast();
-        let addressee = self.instances.values_mut().find(|instance| {
-            let right_group = match &instance.config.router.transport {
-                Transport::Multicast { group } => !to_group || datagram.destination == *group,
-                Transport::Unicast { .. } => true,
-            };
-            instance.index == Some(index)
-                && vrid == Some(instance.config.router.vrid.get())
-                && right_group
-        });
+        // Unicast instances may share a VRID: the one whose peer it is comes first.
+        let rank = |instance: &Instance| match &instance.config.router.transport {
+            Transport::Multicast { group } if datagram.destination == *group => 0,
+            Transport::Unicast { peers, .. }
+                if peers.iter().any(|peer| peer.address == datagram.source) =>
+            {
+                0
+            }
+            Transport::Multicast { .. } if to_group => 2,
+            Transport::Multicast { .. } | Transport::Unicast { .. } => 1,
+        };
+        let addressee = self
+            .instances
+            .values_mut()
+            .filter(|instance| {
+                instance.index == Some(index)
+                    && vrid == Some(instance.config.router.vrid.get())
+                    && rank(instance) < 2
+            })
+            .min_by_key(|instance| rank(instance));
         if let Some(instance) = addressee {
             instance.feed(now, RouterInput::Datagram(datagram), &self.world, &mut self.outputs);
         }

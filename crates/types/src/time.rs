@@ -30,6 +30,17 @@ impl Instant {
         self.0
     }
 
+    /// The first instant after this one that is a multiple of `period` after the epoch; this one when
+    /// the period is zero.
+    #[must_use]
+    pub fn next_multiple(self, period: Duration) -> Self {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        match self.0.checked_div(period) {
+            Some(multiples) => Self(multiples.saturating_add(1).saturating_mul(period)),
+            None => self,
+        }
+    }
+
     /// How long after `earlier` this is; zero when it is not later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
@@ -111,6 +122,17 @@ mod tests {
         let end = Instant::from_nanos(u64::MAX) + Duration::from_secs(1);
         assert_eq!(end.as_nanos(), u64::MAX);
         assert_eq!(Instant::ZERO.saturating_since(end), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_next_multiple_is_always_later() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Instant::from_nanos(1).next_multiple(second).as_nanos(), 1_000_000_000);
+        assert_eq!(
+            Instant::from_nanos(1_000_000_000).next_multiple(second).as_nanos(),
+            2_000_000_000
+        );
+        assert_eq!(Instant::from_nanos(7).next_multiple(Duration::ZERO).as_nanos(), 7);
     }
 
     #[test]

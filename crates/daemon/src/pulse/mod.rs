@@ -264,7 +264,12 @@ impl<'a> Pulse<'a> {
                         self.tell(&FromPulse::Event { event, suppressed });
                     }
                 }
-                output => self.apply(output),
+                Output::Listen { .. }
+                | Output::Unlisten { .. }
+                | Output::Send { .. }
+                | Output::AddAddress { .. }
+                | Output::RemoveAddress { .. }
+                | Output::Announce { .. } => self.apply(output),
             }
         }
     }
