@@ -93,6 +93,8 @@ codes! {
     ShellSyntax = 412, "The command is run without a shell, so shell syntax in it is passed on as plain arguments.";
     ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
     DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
+    PeerIsServer = 503, "A unicast peer is a real server. Peers are the other directors; a real server that runs no VRRP ignores the adverts.";
+    ForwardingMethod = 504, "The forwarding method is NAT, DR or TUN, in capitals.";
     WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
     NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
     IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";

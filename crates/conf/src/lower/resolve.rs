@@ -347,7 +347,8 @@ impl Lowering<'_> {
                 let message = format!("`{own}` is the instance's own interface, tracked anyway");
                 self.diagnostics.push(
                     Diagnostic::note(Code::OwnInterface, origin.name, message)
-                        .hint("delete the line, or list an uplink interface"),
+                        .hint("delete the line, or list an uplink interface")
+                        .class(Class::Error),
                 );
                 continue;
             }
