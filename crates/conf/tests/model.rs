@@ -1,5 +1,7 @@
 //! The model: every default resolved.
 
+#![expect(clippy::panic, reason = "a test that panics has failed")]
+
 mod support;
 
 use std::time::Duration;

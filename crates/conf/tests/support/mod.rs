@@ -1,6 +1,7 @@
 //! What the tests share: load a text, look at what was found.
 
 #![allow(dead_code, reason = "not every test file uses everything")]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 use standfast_conf::{Code, Diagnostic, Loaded, Memory, Options, Severity, load as load_files};
 
