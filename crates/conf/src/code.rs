@@ -69,7 +69,7 @@ codes! {
     AuthenticationHeader = 306, "Authentication by IPsec AH is not active in this version. The file is refused rather than run without authentication.";
     AuthenticationIncomplete = 307, "Authentication needs a known type and a password; without them adverts are not authenticated.";
     VridMissing = 308, "An instance needs a virtual_router_id of 1 to 255. keepalived refuses the file.";
-    VridReused = 309, "Two instances use one virtual_router_id on one interface. keepalived refuses the file.";
+    VridReused = 309, "Two instances use one virtual_router_id on one interface. keepalived refuses the file when they share a multicast group.";
     AddressTwice = 310, "An address is listed twice.";
     GroupNotMulticast = 311, "The address is no multicast group; the default group stays in use.";
     AdvertInterval = 312, "The advert interval is out of its version's range or was rounded. VRRPv2 carries whole seconds 1 to 255, VRRPv3 0.01 to 40.95 s.";

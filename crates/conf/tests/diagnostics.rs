@@ -144,6 +144,23 @@ fn a_virtual_router_id_is_needed_in_range_and_unique() {
 }
 
 #[test]
+fn unicast_instances_may_share_a_virtual_router_id() {
+    let one = instance(" unicast_peer {\n 192.0.2.2\n }");
+    let other = one.replace("VI_1", "VI_2").replace("2.100", "2.101").replace("2.2\n", "2.3\n");
+    let loaded = load(&(one + &other));
+    assert_eq!(warnings(&loaded), [Code::VridReused]);
+    assert_eq!(loaded.model.expect("runs").failover.instances.len(), 2);
+}
+
+#[test]
+fn a_weight_beyond_the_range_is_the_nearest_within() {
+    let loaded = load(&tracked("\"/s\"", " weight -300"));
+    expect(&loaded, Code::OutOfRange, 3, "-300", "-253 to 253");
+    let model = loaded.model.expect("runs");
+    assert_eq!(model.failover.instances[0].track_scripts[0].weight.value, -253);
+}
+
+#[test]
 fn an_instance_needs_an_interface_that_can_do_vrrp() {
     let missing = load("vrrp_instance V {\n virtual_router_id 1\n no_virtual_ipaddress\n}\n");
     expect(&missing, Code::InterfaceMissing, 1, "V", "write `interface`");
