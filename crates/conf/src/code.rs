@@ -69,7 +69,7 @@ codes! {
     AuthenticationHeader = 306, "Authentication by IPsec AH is not active in this version. The file is refused rather than run without authentication.";
     AuthenticationIncomplete = 307, "Authentication needs a known type and a password; without them adverts are not authenticated.";
     VridMissing = 308, "An instance needs a virtual_router_id of 1 to 255. keepalived refuses the file.";
-    VridReused = 309, "Two instances use one virtual_router_id on one interface. keepalived refuses the file.";
+    VridReused = 309, "Two instances use one virtual_router_id on one interface. keepalived refuses the file when they share a multicast group.";
     AddressTwice = 310, "An address is listed twice.";
     GroupNotMulticast = 311, "The address is no multicast group; the default group stays in use.";
     AdvertInterval = 312, "The advert interval is out of its version's range or was rounded. VRRPv2 carries whole seconds 1 to 255, VRRPv3 0.01 to 40.95 s.";
@@ -93,6 +93,8 @@ codes! {
     ShellSyntax = 412, "The command is run without a shell, so shell syntax in it is passed on as plain arguments.";
     ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
     DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
+    PeerIsServer = 503, "A unicast peer is a real server. Peers are the other directors; a real server that runs no VRRP ignores the adverts.";
+    ForwardingMethod = 504, "The forwarding method is NAT, DR or TUN, in capitals.";
     WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
     NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
     IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";

@@ -33,8 +33,8 @@ pub trait Files {
     /// As the disk says.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// The files that match a pattern with `*`, `?` and `[..]`, sorted. A relative pattern
-    /// starts from the directory `relative_to`.
+    /// The regular files that match a pattern with `*`, `?` and `[..]` and are not executable,
+    /// sorted. A relative pattern starts from the directory `relative_to`.
     ///
     /// # Errors
     /// The pattern is malformed.
@@ -70,7 +70,12 @@ impl Files for Disk {
         let pattern = Path::new(&base).join(pattern);
         let paths = glob::glob(&pattern.to_string_lossy())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.msg))?;
-        Ok(paths.filter_map(Result::ok).filter(|path| path.is_file()).collect())
+        let is_text = |path: &PathBuf| {
+            fs::metadata(path).is_ok_and(|metadata| {
+                metadata.is_file() && metadata.permissions().mode() & 0o111 == 0
+            })
+        };
+        Ok(paths.filter_map(Result::ok).filter(is_text).collect())
     }
 
     fn script(&self, path: &Path) -> ScriptFile {

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Diagnostic, Files, Model, Origins, Severity, Sources, Statement, lint, lower, syntax};
+use crate::{
+    Code, Diagnostic, Files, Model, Origins, Severity, Sources, Statement, lint, lower, syntax,
+};
 
 /// What the result depends on besides the files.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,27 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
         (span.file, span.start, std::cmp::Reverse(found.severity))
     });
     diagnostics.dedup();
+    shorten(&mut diagnostics);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let model = (!refused).then_some(model);
     Loaded { path: path.to_path_buf(), model, diagnostics, sources, tree, origins }
+}
+
+/// Findings that are kept of a file that is none; errors are always kept.
+const FINDINGS_MAX: usize = 2000;
+
+fn shorten(diagnostics: &mut Vec<Diagnostic>) {
+    let left_out = diagnostics.len().saturating_sub(FINDINGS_MAX);
+    if left_out == 0 {
+        return;
+    }
+    let mut kept = 0;
+    diagnostics.retain(|found| {
+        kept += 1;
+        kept <= FINDINGS_MAX || found.severity == Severity::Error
+    });
+    if let Some(span) = diagnostics.last().map(|found| found.primary.span) {
+        let message = format!("{left_out} further findings are not shown");
+        diagnostics.push(Diagnostic::note(Code::Limit, span, message));
+    }
 }

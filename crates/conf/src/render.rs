@@ -25,11 +25,16 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
         .collect();
     for (file, path) in &paths {
         let Some(source) = sources.source(*file) else { continue };
-        let mut snippet = Snippet::source(source.text()).path(path.as_str()).fold(true);
+        let inside = || labels().filter(|label| label.span.file == *file).map(|label| label.span);
+        let first = inside().map(|span| span.start).min().unwrap_or(0);
+        let last = inside().map(|span| span.end).max().unwrap_or(0);
+        let (text, offset, line) = source.lines(first, last);
+        let mut snippet = Snippet::source(text).path(path.as_str()).line_start(line).fold(true);
         for (at, label) in labels().enumerate().filter(|(_, label)| label.span.file == *file) {
             let kind = if at == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let start = source.text_offset(label.span.start);
-            let end = source.text_offset(label.span.end).max(start);
+            let place = |byte| source.text_offset(byte).saturating_sub(offset);
+            let start = place(label.span.start);
+            let end = place(label.span.end).max(start);
             snippet = snippet.annotation(kind.span(start..end).label(label.text.as_str()));
         }
         group = group.element(snippet);

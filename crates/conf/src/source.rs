@@ -50,6 +50,8 @@ pub struct Source {
     path: PathBuf,
     bytes: Vec<u8>,
     text: String,
+    /// Where each line starts in `text`.
+    line_starts: Vec<usize>,
     /// Offsets of bytes that are no UTF-8; each shows as one U+FFFD of three bytes.
     broken: Vec<usize>,
 }
@@ -68,7 +70,9 @@ impl Source {
                 offset += 1;
             }
         }
-        Self { path, bytes, text, broken }
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { path, bytes, text, line_starts, broken }
     }
 
     /// Where it was read.
@@ -100,11 +104,28 @@ impl Source {
         offset
     }
 
+    /// The lines that hold some bytes: their text, its offset in [`Source::text`], and the
+    /// number of the first line.
+    #[must_use]
+    pub fn lines(&self, start: usize, end: usize) -> (&str, usize, usize) {
+        let first = self.line_index(self.text_offset(start));
+        let from = self.line_starts.get(first).copied().unwrap_or(0);
+        let tail = self.text.get(self.text_offset(end)..).unwrap_or_default();
+        let rest = tail.find('\n').unwrap_or(tail.len());
+        let to = self.text.len() - tail.len() + rest;
+        (self.text.get(from..to).unwrap_or_default(), from, first + 1)
+    }
+
+    fn line_index(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|&start| start <= offset).saturating_sub(1)
+    }
+
     fn position(&self, byte: usize) -> Position {
-        let before = self.text.get(..self.text_offset(byte)).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        Position { line: before.matches('\n').count() + 1, column }
+        let offset = self.text_offset(byte);
+        let line = self.line_index(offset);
+        let start = self.line_starts.get(line).copied().unwrap_or(0);
+        let column = self.text.get(start..offset).unwrap_or_default().chars().count() + 1;
+        Position { line: line + 1, column }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Virtual servers: not active yet, but their mistakes can be said.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use standfast_vrrp::Transport;
 
 use crate::{Code, Diagnostic, Model, Origins, Statement, Word, diagnostic::Class};
 
@@ -14,7 +16,47 @@ pub(super) fn lint(
         if let Some(address) = service.parameters().first() {
             own_address(address, model, origins, diagnostics);
         }
-        direct_routing(service, diagnostics);
+        forwarding(service, diagnostics);
+        for server in servers(service) {
+            peer_is_server(server, model, origins, diagnostics);
+        }
+    }
+}
+
+/// The addresses of a service's real servers, each with its port. Some write them as entries
+/// of one `real_servers` block, which keepalived does not know.
+fn servers(service: &Statement) -> Vec<&[Word]> {
+    let mut servers = Vec::new();
+    for inner in service.statements() {
+        if is(inner, "real_server") {
+            servers.push(inner.parameters());
+        } else if is(inner, "real_servers") {
+            servers.extend(inner.statements().iter().map(|entry| entry.words.as_slice()));
+        }
+    }
+    servers
+}
+
+fn peer_is_server(
+    server: &[Word],
+    model: &Model,
+    origins: &Origins,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let Some(word) = server.first() else { return };
+    let Ok(address) = word.text.parse::<Ipv4Addr>() else { return };
+    for instance in &model.failover.instances {
+        let Transport::Unicast { peers, .. } = &instance.router.transport else { continue };
+        let origin = origins.instances.get(&instance.name).and_then(|origin| origin.peers);
+        let Some(span) = origin.filter(|_| peers.iter().any(|peer| peer.address == address)) else {
+            continue;
+        };
+        let message = format!("the unicast peer {address} is a real server");
+        diagnostics.push(
+            Diagnostic::note(Code::PeerIsServer, span, message)
+                .also(word.span, "the real server")
+                .hint("list the other directors, unless this server runs VRRP too"),
+        );
     }
 }
 
@@ -39,28 +81,37 @@ fn own_address(word: &Word, model: &Model, origins: &Origins, diagnostics: &mut 
     });
 }
 
-fn direct_routing(service: &Statement, diagnostics: &mut Vec<Diagnostic>) {
+/// The forwarding method, and whether it can do what the ports ask for.
+fn forwarding(service: &Statement, diagnostics: &mut Vec<Diagnostic>) {
     let kind = service
         .statements()
         .iter()
         .filter(|inner| is(inner, "lb_kind") || is(inner, "lvs_method"))
         .find_map(|inner| inner.parameters().first());
-    let Some(kind) = kind.filter(|kind| matches!(kind.text.as_str(), "DR" | "TUN")) else { return };
-    let Some(port) = service.parameters().get(1) else { return };
-    for inner in service.statements() {
-        // Some write the servers as entries of one block, which keepalived does not know.
-        let entries = if is(inner, "real_servers") { inner.statements() } else { &[] };
-        let direct = is(inner, "real_server").then(|| inner.parameters().get(1)).flatten();
-        let nested = entries.iter().filter_map(|entry| entry.words.get(1));
-        for own in direct.into_iter().chain(nested).filter(|own| own.text != port.text) {
-            let message =
-                format!("{} cannot change ports: {} becomes {}", kind.text, own.text, port.text);
-            diagnostics.push(
-                Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
-                    .also(port.span, "the service's port")
-                    .hint(format!("let the server listen on {}, or write `lb_kind NAT`", port.text))
-                    .class(Class::Error),
-            );
+    let Some(kind) = kind else { return };
+    if !matches!(kind.text.as_str(), "NAT" | "DR" | "TUN") {
+        let message = format!("`{}` is no forwarding method", kind.text);
+        let found = Diagnostic::warning(Code::ForwardingMethod, kind.span, message);
+        let capitals = kind.text.to_ascii_uppercase();
+        let hint = match capitals.as_str() {
+            "NAT" | "DR" | "TUN" => format!("write `{capitals}`"),
+            _ => "write NAT, DR or TUN".to_owned(),
+        };
+        diagnostics.push(found.hint(hint).class(Class::Error));
+        return;
+    }
+    let Some(port) = service.parameters().get(1).filter(|_| kind.text != "NAT") else { return };
+    for own in servers(service).into_iter().filter_map(|server| server.get(1)) {
+        if own.text == port.text {
+            continue;
         }
+        let message =
+            format!("{} cannot change ports: {} becomes {}", kind.text, own.text, port.text);
+        diagnostics.push(
+            Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
+                .also(port.span, "the service's port")
+                .hint(format!("let the server listen on {}, or write `lb_kind NAT`", port.text))
+                .class(Class::Error),
+        );
     }
 }

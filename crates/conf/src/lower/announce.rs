@@ -3,7 +3,7 @@
 use super::Lowering;
 use crate::{
     Code, Diagnostic,
-    diagnostic::Severity,
+    diagnostic::{Class, Severity},
     syntax::Statement,
     words::{self, Status},
 };
@@ -24,7 +24,15 @@ impl Lowering<'_> {
         let name = name.collect::<Vec<_>>().join(" ");
         let name = if keyword.opens_block { &name } else { &word.text };
         let message = format!("`{name}`{opens} {what}");
-        self.diagnostics.push(Diagnostic::new(code, severity, word.span, message));
+        let mut found = Diagnostic::new(code, severity, word.span, message);
+        if matches!(
+            word.text.as_str(),
+            "vrrp_iptables" | "vrrp_ipsets" | "lvs_sync_daemon_interface"
+        ) {
+            found = found.hint("newer versions want `nftables` or `lvs_sync_daemon`");
+            found.keepalived = Some(Class::Error);
+        }
+        self.diagnostics.push(found);
         self.check_inside(&words::child(path, &word.text), statement);
     }
 

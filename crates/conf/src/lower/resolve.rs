@@ -328,8 +328,12 @@ impl Lowering<'_> {
         let span = draft.vrid.map_or(draft.name.span, |(_, span)| span);
         let message =
             format!("virtual_router_id {vrid} is used on {interface} by `{}` already", other.name);
-        let mut found = Diagnostic::error(Code::VridReused, span, message)
-            .hint("give each instance on an interface its own number");
+        let hint = "give each instance on an interface its own number";
+        // Unicast routers are told apart by their peers, so keepalived runs those.
+        let mut found = match group(transport) {
+            Some(_) => Diagnostic::error(Code::VridReused, span, message).hint(hint),
+            None => Diagnostic::warning(Code::VridReused, span, message).hint(hint),
+        };
         if let Some(origin) = self.origins.instances.get(&other.name) {
             found = found.also(origin.vrid, "first used here");
         }
@@ -347,7 +351,8 @@ impl Lowering<'_> {
                 let message = format!("`{own}` is the instance's own interface, tracked anyway");
                 self.diagnostics.push(
                     Diagnostic::note(Code::OwnInterface, origin.name, message)
-                        .hint("delete the line, or list an uplink interface"),
+                        .hint("delete the line, or list an uplink interface")
+                        .class(Class::Error),
                 );
                 continue;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use standfast_failover::{ScriptConfig, Weight};
 use standfast_types::ScriptName;
 
-use super::{Lowering, command, global::COUNT_MAX, value};
+use super::{Lowering, command, global::COUNT_MAX};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -154,18 +154,9 @@ impl Lowering<'_> {
             self.missing_parameter(statement);
             None
         })?;
-        let Ok(value) = value::number(&word.text, -253, 253).map(i16::try_from) else {
-            let message =
-                format!("{} is no weight; 0 stays in use: FAULT while it fails", word.text);
-            self.diagnostics.push(
-                Diagnostic::warning(Code::OutOfRange, word.span, message)
-                    .hint("a weight is -253 to 253")
-                    .class(Class::Error),
-            );
-            return None;
-        };
+        let value = self.weight_value(word, "0 stays in use: FAULT while it fails")?;
         let reverse = self.reverse(rest).unwrap_or(false);
-        Some((Weight { value: value.unwrap_or(0), reverse }, word.span))
+        Some((Weight { value, reverse }, word.span))
     }
 
     /// `reverse` or `noreverse` behind a weight.

@@ -2,7 +2,11 @@
 
 use standfast_failover::{TrackInterface, TrackScript, Weight};
 
-use super::{Lowering, instance::Draft, value};
+use super::{
+    Lowering,
+    instance::Draft,
+    value::{self, NumberError},
+};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -84,28 +88,30 @@ impl Lowering<'_> {
             self.surplus(options);
             return (inherited, None);
         };
-        let number = match value::number(&word.text, -253, 253) {
-            Ok(number) => i16::try_from(number).unwrap_or(0),
-            Err(value::NumberError::OutOfRange) => {
-                let limit = if word.text.starts_with('-') { -253 } else { 253 };
-                self.weight_out_of_range(word, &format!("{limit} is used"));
-                limit
-            }
-            Err(value::NumberError::Malformed) => {
-                self.weight_out_of_range(word, "it is ignored");
-                return (inherited, None);
-            }
+        let Some(value) = self.weight_value(word, "it is ignored") else {
+            return (inherited, None);
         };
         let reverse = self.reverse(rest).unwrap_or(inherited.reverse);
-        (Weight { value: number, reverse }, Some(word.span))
+        (Weight { value, reverse }, Some(word.span))
     }
 
-    fn weight_out_of_range(&mut self, word: &Word, what: &str) {
+    /// A weight; beyond the range, the nearest one within. `fallback` says what happens when
+    /// it is no number.
+    pub(super) fn weight_value(&mut self, word: &Word, fallback: &str) -> Option<i16> {
+        let (value, code, what) = match value::number(&word.text, -253, 253) {
+            Ok(number) => return i16::try_from(number).ok(),
+            Err(NumberError::OutOfRange) => {
+                let limit = if word.text.starts_with('-') { -253 } else { 253 };
+                (Some(limit), Code::OutOfRange, format!("{limit} is used"))
+            }
+            Err(NumberError::Malformed) => (None, Code::BadValue, fallback.to_owned()),
+        };
         let message = format!("`{}` is no weight; {what}", word.text);
         self.diagnostics.push(
-            Diagnostic::warning(Code::OutOfRange, word.span, message)
+            Diagnostic::warning(code, word.span, message)
                 .hint("a weight is -253 to 253")
                 .class(Class::Error),
         );
+        value
     }
 }

@@ -14,6 +14,3 @@ pub use lex::TokenKind;
 pub use lossless::{SyntaxToken, tokens};
 pub(crate) use read::read;
 pub use tree::{Block, Quoting, Statement, Word};
-
-#[cfg(test)]
-mod tests;

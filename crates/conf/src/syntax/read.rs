@@ -26,13 +26,15 @@ const DEPTH_MAX: usize = 32;
 /// Files that one configuration may have.
 const FILES_MAX: usize = 4096;
 /// Bytes that all files together may have.
-const BYTES_MAX: usize = 64 << 20;
+const BYTES_MAX: usize = 16 << 20;
+/// Words and braces that a configuration may have, expanded.
+const PIECES_MAX: usize = 1 << 20;
 /// The longest line that keepalived reads.
 const LINE_MAX: usize = 1023;
 /// Loops inside loops, and lines that expansion has made of lines.
 const NESTING_MAX: usize = 32;
 /// Lines that all loops and definitions together may make.
-const LINES_MAX: usize = 4 * ROUNDS_MAX;
+const LINES_MAX: usize = 2 * ROUNDS_MAX;
 
 /// A line on its way through the expansions.
 struct Line {
@@ -100,6 +102,12 @@ impl Reader<'_> {
         self.bytes += bytes.len();
         self.open.push(path.clone());
         let file = self.sources.add(path, bytes.clone());
+        if self.bytes > BYTES_MAX {
+            let span = Span { file, start: 0, end: 0 };
+            let message = format!("the configuration has more than {BYTES_MAX} bytes");
+            self.diagnostics.push(Diagnostic::error(Code::Limit, span, message));
+            return;
+        }
         let bom: &[u8] = b"\xef\xbb\xbf";
         let mut start = 0;
         if bytes.starts_with(bom) {
@@ -150,6 +158,11 @@ impl Reader<'_> {
         }
         let glyphs = glyph::decode(file, start, body);
         let text = glyph::trim(self.without_comment(&glyphs)).to_vec();
+        let only_comment = text.is_empty() && !glyph::trim(&glyphs).is_empty();
+        if only_comment && self.unfinished.is_some() {
+            // A remark between the lines of a definition does not end it.
+            return;
+        }
         self.written_line(text);
     }
 
@@ -409,6 +422,15 @@ impl Reader<'_> {
     }
 
     fn words(&mut self, text: &[Glyph]) {
+        if self.pieces.len() > PIECES_MAX {
+            if !std::mem::replace(&mut self.exhaustion_reported, true)
+                && let Some(span) = glyph::span(text)
+            {
+                let message = format!("the configuration has more than {PIECES_MAX} words");
+                self.diagnostics.push(Diagnostic::error(Code::Limit, span, message));
+            }
+            return;
+        }
         for token in lex(text, Comments::Stripped) {
             let Some(span) = glyph::span(token.glyphs) else { continue };
             if !token.closed {
