@@ -39,7 +39,11 @@ pub fn isolate() -> Result<Side, LabError> {
     isolate_with(env::args_os().skip(1))
 }
 
-fn isolate_with(arguments: impl Iterator<Item = OsString>) -> Result<Side, LabError> {
+/// As [`isolate`], with other arguments for the process inside: a test names itself.
+///
+/// # Errors
+/// As [`isolate`].
+pub fn isolate_with(arguments: impl Iterator<Item = OsString>) -> Result<Side, LabError> {
     if is_inside() {
         return Ok(Side::Inside);
     }

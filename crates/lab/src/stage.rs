@@ -311,6 +311,7 @@ impl Record {
 pub fn pause(time: Duration) {
     if let Ok(time) = time.try_into() {
         // Nothing to wait for but the time itself.
-        let _ = poll(&mut [] as &mut [PollFd<'_>; 0], Some(&time));
+        let nobody: &mut [PollFd<'_>] = &mut [];
+        let _ = poll(nobody, Some(&time));
     }
 }
