@@ -21,7 +21,6 @@ pub(crate) struct Defaults {
     pub(crate) checksum_as_v2: bool,
     pub(crate) down_timer_adverts: u8,
     pub(crate) lower_prio_no_advert: bool,
-    pub(crate) higher_prio_send_advert: bool,
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
     pub(crate) startup_delay: Duration,
@@ -49,7 +48,6 @@ impl Default for Defaults {
             checksum_as_v2: false,
             down_timer_adverts: 3,
             lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
             check_unicast_src: false,
             script_user: None,
             startup_delay: Duration::ZERO,
@@ -136,11 +134,6 @@ impl Lowering<'_> {
             "vrrp_lower_prio_no_advert" => {
                 if let Some(flag) = self.flag(statement) {
                     self.defaults.lower_prio_no_advert = flag;
-                }
-            }
-            "vrrp_higher_prio_send_advert" => {
-                if let Some(flag) = self.flag(statement) {
-                    self.defaults.higher_prio_send_advert = flag;
                 }
             }
             "vrrp_startup_delay" => {

@@ -9,14 +9,13 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
-use standfast_conf::{Command, Model, User};
+use standfast_conf::{Command, Model};
 use standfast_failover::Event;
 use standfast_kernel::{
     clock,
     process::{
-        self, Credentials, Environment, Launch, Output, Pid, PidFile, Spawn,
+        self, Launch, Pid, PidFile,
         signal::{self, SignalFd},
-        spawn,
     },
 };
 use standfast_types::{InstanceName, Instant};
@@ -24,6 +23,7 @@ use standfast_types::{InstanceName, Instant};
 use crate::{
     Options,
     channel::Channel,
+    command,
     describe::describe,
     limit::Overdue,
     log::Log,
@@ -36,8 +36,6 @@ use crate::{
 
 pub use start::{PULSE_ARGUMENT, host_name, run};
 
-/// Scripts without a user of their own run as this one where it exists, as keepalived has it.
-const SCRIPT_USER: &str = "keepalived_script";
 /// How long notify commands may go on after the last address is gone.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Longer than pulse needs to let go of anything: the slowest advert interval is 255 s, but a successor
@@ -330,14 +328,8 @@ impl Supervisor {
     }
 
     fn spawn(&self, command: &Command) -> anyhow::Result<Pid> {
-        let mut what = Spawn::new(&command.argv);
-        what.environment = Environment::Cleaned;
-        what.credentials = credentials(command.user.as_ref())?;
-        if self.options.console && !self.options.background {
-            what.stdout = Output::Inherited;
-            what.stderr = Output::Inherited;
-        }
-        Ok(spawn(what)?)
+        let visible = self.options.console && !self.options.background;
+        command::start(command, self.model.global.script_security, visible)
     }
 
     fn ask_to_stop(&mut self) {
@@ -378,26 +370,6 @@ impl Supervisor {
         self.send(&ToPulse::Reload(model.failover.clone()));
         self.model = model;
     }
-}
-
-/// Whom a command runs as: its user, else `keepalived_script` where that user exists, else ourselves.
-fn credentials(user: Option<&User>) -> anyhow::Result<Option<Credentials>> {
-    let Some(user) = user else {
-        let account = process::user_by_name(SCRIPT_USER)?;
-        return Ok(account.map(|account| Credentials {
-            uid: account.uid,
-            gid: account.gid,
-            groups: vec![account.gid],
-        }));
-    };
-    let account = process::user_by_name(&user.name)?
-        .ok_or_else(|| anyhow::anyhow!("user {} does not exist", user.name))?;
-    let gid = match &user.group {
-        None => account.gid,
-        Some(group) => process::group_by_name(group)?
-            .ok_or_else(|| anyhow::anyhow!("group {group} does not exist"))?,
-    };
-    Ok(Some(Credentials { uid: account.uid, gid, groups: vec![gid] }))
 }
 
 fn end(pid: Pid, overdue: Overdue) {
