@@ -146,8 +146,9 @@ impl Brain {
                 }
                 self.evaluate(now);
             }
-            Input::AddressRefused { index, address, error } => {
-                self.address_refused(index, address, &error);
+            Input::AddressRefused { index, address, error, lasting } => {
+                self.address_refused(index, address, &error, lasting);
+                self.evaluate(now);
             }
             Input::Script { name, success } => self.handle_script(now, &name, success),
             Input::Announced { index, address } => {
@@ -300,8 +301,8 @@ impl Brain {
         }
     }
 
-    fn address_refused(&mut self, index: IfIndex, address: IpAddr, error: &str) {
-        for instance in self.instances.values() {
+    fn address_refused(&mut self, index: IfIndex, address: IpAddr, error: &str, lasting: bool) {
+        for instance in self.instances.values_mut() {
             let holds = instance.holds()
                 && instance.config.addresses.iter().any(|held| {
                     held.prefix.address() == address
@@ -311,6 +312,9 @@ impl Brain {
                 let error = error.to_owned();
                 let kind = InstanceEvent::AddressRefused { address, error };
                 instance.emit(kind, &mut self.outputs);
+                if lasting {
+                    instance.refused.insert(address);
+                }
             }
         }
     }
@@ -344,7 +348,8 @@ impl Brain {
                     instance.feed(now, input, &self.world, &mut self.outputs);
                 }
             }
-            let (weight, faults) = assess(&instance.config, source, &self.scripts, &self.world);
+            let (weight, mut faults) = assess(&instance.config, source, &self.scripts, &self.world);
+            faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
             apply_weight(now, instance, weight, &self.world, &mut self.outputs);
             apply_faults(now, instance, faults, &self.world, &mut self.outputs);
         }
@@ -467,16 +472,20 @@ fn apply_weight(
 fn apply_faults(
     now: Instant,
     instance: &mut Instance,
-    faults: BTreeSet<Fault>,
+    mut faults: BTreeSet<Fault>,
     world: &World,
     out: &mut VecDeque<Output>,
 ) {
+    let state = instance.router.snapshot().state;
+    if state != StateName::Init {
+        // A script that a reload adds must not cost the address until its first result.
+        faults.retain(|fault| !matches!(fault, Fault::ScriptPending(_)));
+    }
     if faults == instance.faults {
         return;
     }
     let was_faulty = !instance.faults.is_empty();
     instance.faults = faults;
-    let state = instance.router.snapshot().state;
     if instance.faults.is_empty() {
         instance.feed(now, RouterInput::Recover, world, out);
         return;

@@ -125,7 +125,6 @@ impl Bench<'_> {
             stage.topology.set_cable("n1", "eth0", Cable::Pulled)?;
             served_by(stage, "n2", from, timing)?;
             let gap = stage.notice(ADDRESS, from)?.gap;
-            stage.topology.set_cable("n1", "eth0", Cable::Plugged)?;
             Ok(micros(gap))
         })
     }
@@ -147,32 +146,23 @@ impl Bench<'_> {
         let bound = (3 * pair.timing.advert_ms).max(2000) + 1000;
         let event =
             format!("everything killed (-9), v{} {} s", pair.timing.version, pair.timing.advert);
-        let holder = pair.holder;
-        self.measure(event, pair, "us", Some(bound * 1000), |stage, timing| {
+        self.measure(event, pair, "us", Some(bound * 1000), |stage, _| {
             let from = clock::now();
             stage.kill_everything("n1")?;
             let limit = Duration::from_millis(bound * 2);
             stage.wait_until(limit, |stage| Ok(stage.holders(ADDRESS)? == ["n2"]))?;
-            let alone = clock::now().saturating_since(from);
-            start(stage, "n1", holder, timing, 200)?;
-            Ok(micros(alone))
+            Ok(micros(clock::now().saturating_since(from)))
         })
     }
 
     fn stopped(&mut self, pair: Pair) -> anyhow::Result<()> {
         let event = format!("stopped in good order, peer {}", name(pair.other));
-        let holder = pair.holder;
         self.measure(event, pair, "lost", Some(0), |stage, timing| {
             let from = clock::now();
             stage.signal("n1", "daemon", signal::SIGTERM)?;
             served_by(stage, "n2", from, timing)?;
             pause(Duration::from_millis(500));
-            let notice = stage.notice(ADDRESS, from)?;
-            stage.wait_until(Duration::from_secs(5), |stage| {
-                Ok(stage.exit_code("n1", "daemon")?.is_some())
-            })?;
-            start(stage, "n1", holder, timing, 200)?;
-            Ok(lost(&notice))
+            Ok(lost(&stage.notice(ADDRESS, from)?))
         })
     }
 
@@ -209,15 +199,10 @@ impl Bench<'_> {
         let who = name(pair.holder);
         say(&format!("{who} {event}"));
         let timing = pair.timing;
-        let mut stage = Stage::new(Topology::build(&plan(self.program))?, self.program);
-        for node in ["n1", "n2"] {
-            stage.start_web(node)?;
-        }
-        start(&mut stage, "n1", pair.holder, timing, 200)?;
-        start(&mut stage, "n2", pair.other, timing, 100)?;
-        stage.start_probe(ADDRESS, timing.ask)?;
         let mut rounds = Vec::new();
         for _ in 0..self.rounds {
+            // Machines of their own for every round: keepalived leaves addresses and pid files behind.
+            let mut stage = self.pair(pair)?;
             stage.wait_for_holder(ADDRESS, "n1", Duration::from_secs(15))?;
             served_by(&mut stage, "n1", clock::now(), timing)?;
             // Not always at the same phase of the adverts.
@@ -227,6 +212,17 @@ impl Bench<'_> {
         }
         self.rows.push(Row { event, who, unit, rounds, bound });
         Ok(())
+    }
+
+    fn pair(&self, pair: Pair) -> anyhow::Result<Stage> {
+        let mut stage = Stage::new(Topology::build(&plan(self.program))?, self.program);
+        for node in ["n1", "n2"] {
+            stage.start_web(node)?;
+        }
+        start(&mut stage, "n1", pair.holder, pair.timing, 200)?;
+        start(&mut stage, "n2", pair.other, pair.timing, 100)?;
+        stage.start_probe(ADDRESS, pair.timing.ask)?;
+        Ok(stage)
     }
 
     fn table(&self) -> String {

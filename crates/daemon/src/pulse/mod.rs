@@ -278,9 +278,11 @@ impl<'a> Pulse<'a> {
     fn apply(&mut self, output: Output) {
         match self.world.apply(output) {
             Ok(()) => {}
-            Err(world::Refusal::Address { index, address, error }) => {
-                self.brain
-                    .handle_input(clock::now(), Input::AddressRefused { index, address, error });
+            Err(world::Refusal::Address { index, address, error, lasting }) => {
+                self.brain.handle_input(
+                    clock::now(),
+                    Input::AddressRefused { index, address, error, lasting },
+                );
             }
             Err(world::Refusal::Other(text)) => self.tell(&FromPulse::Log(Level::Warning, text)),
         }
