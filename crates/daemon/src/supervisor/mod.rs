@@ -1,5 +1,6 @@
 //! The supervisor: reads the configuration, watches over pulse, runs every script, writes the log.
 
+mod configuration;
 mod ready;
 mod start;
 
@@ -9,7 +10,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
-use standfast_conf::{Command, Model};
+use standfast_conf::Command;
 use standfast_failover::Event;
 use standfast_kernel::{
     clock,
@@ -18,7 +19,7 @@ use standfast_kernel::{
         signal::{self, SignalFd},
     },
 };
-use standfast_types::{InstanceName, Instant};
+use standfast_types::Instant;
 
 use crate::{
     Options,
@@ -34,7 +35,9 @@ use crate::{
     status::{Board, write_dump},
 };
 
-pub use start::{PULSE_ARGUMENT, host_name, run};
+use configuration::Configuration;
+pub use configuration::host_name;
+pub use start::{PULSE_ARGUMENT, run};
 
 /// How long notify commands may go on after the last address is gone.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -44,7 +47,7 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(45);
 
 struct Supervisor {
     options: Options,
-    model: Model,
+    configuration: Configuration,
     log: Log,
     signals: SignalFd,
     timer: clock::Timer,
@@ -329,7 +332,7 @@ impl Supervisor {
 
     fn spawn(&self, command: &Command) -> anyhow::Result<Pid> {
         let visible = self.options.console && !self.options.background;
-        command::start(command, self.model.global.script_security, visible)
+        command::start(command, self.configuration.model.global.script_security, visible)
     }
 
     fn ask_to_stop(&mut self) {
@@ -358,17 +361,18 @@ impl Supervisor {
             return;
         }
         let path = self.options.file.display().to_string();
-        let Some(model) = start::reload(&self.options, &self.model, &mut self.log) else {
+        let running = &self.configuration;
+        let Some(new) = configuration::reload(&self.options, running, &mut self.log) else {
             self.log.error(&format!("{path} is refused; nothing has changed"));
             return;
         };
-        let gone: Vec<&InstanceName> =
-            self.model.notify.keys().filter(|name| !model.notify.contains_key(*name)).collect();
-        self.log.info(&format!("{path} reloaded; {} instances removed", gone.len()));
-        self.scripts.reconfigure(clock::now(), model.scripts.clone());
-        self.notifications.reconfigure(model.notify.clone());
-        self.send(&ToPulse::Reload(model.failover.clone()));
-        self.model = model;
+        self.log.info(&format!("{path} reloaded"));
+        if self.options.vrrp {
+            self.scripts.reconfigure(clock::now(), new.model.scripts.clone());
+            self.notifications.reconfigure(new.model.notify.clone());
+        }
+        self.send(&ToPulse::Reload(new.model.failover.clone()));
+        self.configuration = new;
     }
 }
 
