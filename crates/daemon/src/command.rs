@@ -1,8 +1,9 @@
 //! Starting a script or notify command: as whom, and whether it may run at all.
 
-use standfast_conf::{Command, User};
+use rustix::process::{getegid, geteuid};
+use standfast_conf::Command;
 use standfast_kernel::process::{
-    Credentials, Environment, Output, Pid, Spawn, group_by_name, spawn, user_by_name,
+    Credentials, Environment, Output, Pid, Spawn, User, group_by_name, spawn, user_by_name,
 };
 
 use crate::security::changeable_part;
@@ -17,7 +18,10 @@ const SCRIPT_USER: &str = "keepalived_script";
 /// There is no such program, user or group, or it may not run.
 pub(crate) fn start(command: &Command, security: bool, visible: bool) -> anyhow::Result<Pid> {
     let credentials = credentials(command.user.as_ref())?;
-    let as_root = credentials.as_ref().is_none_or(|credentials| credentials.uid == 0);
+    let as_root = match &credentials {
+        Some(credentials) => credentials.uid == 0,
+        None => geteuid().is_root(),
+    };
     if security && as_root {
         refuse_changeable(command)?;
     }
@@ -40,8 +44,8 @@ fn refuse_changeable(command: &Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whom a command runs as; `None` is as ourselves.
-fn credentials(user: Option<&User>) -> anyhow::Result<Option<Credentials>> {
+/// Whom a command runs as; `None` is as ourselves, which needs no right to change.
+fn credentials(user: Option<&standfast_conf::User>) -> anyhow::Result<Option<Credentials>> {
     let Some(user) = user else {
         let account = user_by_name(SCRIPT_USER)?;
         return Ok(account.map(|account| Credentials {
@@ -50,13 +54,20 @@ fn credentials(user: Option<&User>) -> anyhow::Result<Option<Credentials>> {
             groups: vec![account.gid],
         }));
     };
-    let account = user_by_name(&user.name)?
-        .ok_or_else(|| anyhow::anyhow!("user {} does not exist", user.name))?;
+    let account = match user.name.parse() {
+        Ok(number) => User { uid: number, gid: number },
+        Err(_) => user_by_name(&user.name)?
+            .ok_or_else(|| anyhow::anyhow!("user {} does not exist", user.name))?,
+    };
     let gid = match &user.group {
         None => account.gid,
-        Some(group) => {
-            group_by_name(group)?.ok_or_else(|| anyhow::anyhow!("group {group} does not exist"))?
-        }
+        Some(group) => match group.parse() {
+            Ok(number) => number,
+            Err(_) => group_by_name(group)?
+                .ok_or_else(|| anyhow::anyhow!("group {group} does not exist"))?,
+        },
     };
-    Ok(Some(Credentials { uid: account.uid, gid, groups: vec![gid] }))
+    let ourselves = geteuid().as_raw() == account.uid && getegid().as_raw() == gid;
+    let credentials = Credentials { uid: account.uid, gid, groups: vec![gid] };
+    Ok((!ourselves).then_some(credentials))
 }
