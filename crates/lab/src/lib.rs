@@ -9,9 +9,12 @@ pub mod error;
 pub mod isolation;
 pub mod node;
 pub mod probe;
+mod scenario;
 mod service;
 pub mod stage;
+mod timeline;
 pub mod topology;
+pub mod web;
 
 use std::{env, ffi::OsString, path::Path, time::Duration};
 
@@ -34,7 +37,7 @@ pub fn main(scenario: Option<&Path>, json: bool) -> anyhow::Result<u8> {
             let program = env::current_exe()?;
             match scenario {
                 None => demo::run(&program, json),
-                Some(_) => anyhow::bail!("scenarios"),
+                Some(directory) => scenario::run(&program, directory, json),
             }
         }
     }
