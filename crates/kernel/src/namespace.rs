@@ -14,6 +14,11 @@ use rustix::{
 
 use crate::error::{During, Error};
 
+mod processes;
+
+pub(crate) use processes::Parent;
+use processes::Processes;
+
 /// A network namespace. It lives as long as this handle, a process or an interface in it.
 #[derive(Debug)]
 pub struct NetNs(File);
@@ -66,12 +71,13 @@ impl AsFd for NetNs {
     }
 }
 
-/// A network namespace and a mount namespace: what makes a machine of its own, for programs
-/// that share nothing but the network and a few directories.
+/// A network, mounts and processes: what makes a machine of its own, for programs that share
+/// nothing but the network and a few directories.
 #[derive(Debug)]
 pub struct Room {
     net: NetNs,
     mounts: File,
+    processes: Processes,
 }
 
 impl Room {
@@ -88,7 +94,7 @@ impl Room {
             keep_mounts_private().during("make mounts private")?;
             furnish()?;
             let mounts = File::open("/proc/thread-self/ns/mnt").during("open a namespace")?;
-            Ok(Self { net: NetNs::current()?, mounts })
+            Ok(Self { net: NetNs::current()?, mounts, processes: Processes::new()? })
         })
     }
 
@@ -104,8 +110,15 @@ impl Room {
         vec![self.mounts.as_fd(), self.net.as_fd()]
     }
 
+    /// The processes that a program in the room shall belong to ([`crate::process::Spawn::processes`]).
+    #[must_use]
+    pub fn processes(&self) -> BorrowedFd<'_> {
+        self.processes.namespace()
+    }
+
     /// Runs `work` in the room, on a thread of its own, and waits for its result. The
-    /// working directory is the root.
+    /// working directory is the root. The thread is none of the room's processes: `/proc/self`
+    /// leads nowhere.
     ///
     /// # Errors
     /// `Refused` without `CAP_SYS_ADMIN` over the room.

@@ -10,9 +10,12 @@ pub mod error;
 pub mod isolation;
 pub mod node;
 pub mod probe;
+mod scenario;
 mod service;
 pub mod stage;
+mod timeline;
 pub mod topology;
+pub mod web;
 
 use std::{env, ffi::OsString, path::Path, time::Duration};
 
@@ -31,7 +34,7 @@ pub const HELPER_ARGUMENT: &str = "--lab";
 pub fn main(scenario: Option<&Path>, json: bool) -> anyhow::Result<u8> {
     in_sandbox(|program| match scenario {
         None => demo::run(program, json),
-        Some(_) => anyhow::bail!("scenarios"),
+        Some(directory) => scenario::run(program, directory, json),
     })
 }
 

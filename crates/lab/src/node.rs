@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::ExitStatus,
 };
@@ -78,7 +78,9 @@ impl Node {
     /// There is no such program, or it may not be run.
     pub fn spawn(&self, what: Spawn<'_>) -> Result<Process, LabError> {
         let namespaces = self.room.namespaces();
-        let pid = spawn(Spawn { namespaces, death_signal: Some(signal::SIGKILL), ..what })?;
+        let processes = Some(self.room.processes());
+        let death_signal = Some(signal::SIGKILL);
+        let pid = spawn(Spawn { namespaces, processes, death_signal, ..what })?;
         Ok(Process { pid, ended: None })
     }
 
@@ -101,6 +103,64 @@ impl Node {
             fs::write(path, contents)
         })?
         .map_err(in_file(path))
+    }
+
+    /// Writes a program on this machine.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn write_program(&self, path: &Path, contents: &[u8]) -> Result<(), LabError> {
+        self.write_file(path, contents)?;
+        let executable = fs::Permissions::from_mode(0o755);
+        self.run(|| fs::set_permissions(path, executable))?.map_err(in_file(path))
+    }
+
+    /// Makes an empty directory that only this machine sees, wherever it lies.
+    ///
+    /// # Errors
+    /// It could not be made.
+    pub fn make_directory(&self, path: &Path) -> Result<(), LabError> {
+        self.run(|| {
+            let missing = path.ancestors().filter(|path| !path.exists()).last();
+            let Some(missing) = missing else { return Ok(mount_empty(path)?) };
+            make_room_for(missing)?;
+            fs::create_dir_all(path).map_err(in_file(path))
+        })?
+    }
+
+    /// Makes a symbolic link on this machine.
+    ///
+    /// # Errors
+    /// It could not be made.
+    pub fn link(&self, target: &Path, path: &Path) -> Result<(), LabError> {
+        self.run(|| symlink(target, path))?.map_err(in_file(path))
+    }
+
+    /// The process that this machine knows by a number: its pid files and its `ps` count otherwise than the lab.
+    ///
+    /// # Errors
+    /// [`LabError::Unknown`] when there is none.
+    pub fn process(&self, number: i32) -> Result<Pid, LabError> {
+        let here = fs::File::from(
+            self.room.processes().try_clone_to_owned().map_err(in_file("/proc".as_ref()))?,
+        );
+        let here = here.metadata().map_err(in_file("/proc".as_ref()))?.ino();
+        let entries = fs::read_dir("/proc").map_err(in_file("/proc".as_ref()))?;
+        let found = entries.filter_map(Result::ok).find_map(|entry| {
+            let path = entry.path();
+            if fs::metadata(path.join("ns/pid")).ok()?.ino() != here {
+                return None;
+            }
+            let status = fs::read_to_string(path.join("status")).ok()?;
+            let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+            let numbers: Vec<i32> =
+                numbers.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+            match numbers[..] {
+                [.., ours, theirs] if theirs == number => Pid::from_raw(ours),
+                _ => None,
+            }
+        });
+        found.ok_or_else(|| LabError::Unknown(format!("process {number} of node {}", self.name)))
     }
 
     /// Reads a file of this machine.
@@ -269,6 +329,29 @@ mod tests {
             let pid = process.pid();
             drop(process);
             assert!(kill(pid, signal::SIGTERM).is_err(), "it is gone");
+        });
+    }
+
+    #[test]
+    fn a_node_sees_no_process_of_another() {
+        in_sandbox("node::tests::a_node_sees_no_process_of_another", || {
+            let (a, b) = (Node::new("a", &[]).expect("a"), Node::new("b", &[]).expect("b"));
+            let script = "echo $$ > /tmp/pid; exec sleep 100";
+            let sleeper = a.spawn(Spawn::new(["/bin/sh", "-c", script])).expect("spawn");
+            let number = loop {
+                let text = a.read_file(Path::new("/tmp/pid")).unwrap_or_default();
+                if let Ok(number) = String::from_utf8_lossy(&text).trim().parse() {
+                    break number;
+                }
+            };
+            assert_eq!(a.process(number).expect("it runs"), sleeper.pid());
+            assert!(b.process(number).is_err());
+            let script = "for p in /proc/[0-9]*; do echo $p; done > /tmp/all; echo > /tmp/done";
+            let _looks = b.spawn(Spawn::new(["/bin/sh", "-c", script])).expect("spawn");
+            while b.read_file(Path::new("/tmp/done")).is_err() {}
+            let all = b.read_file(Path::new("/tmp/all")).expect("read");
+            let all = String::from_utf8_lossy(&all).lines().count();
+            assert!(all <= 2, "process 1 and the shell, where /proc may be mounted: {all}");
         });
     }
 }

@@ -102,6 +102,53 @@ impl Stage {
         self.start(node, "daemon", &[&program, "run"])
     }
 
+    /// As [`Self::start_standfast`], called by the name `keepalived` with these further options: scripts that say
+    /// `killall keepalived` find it.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn start_keepalived(
+        &mut self,
+        node: &str,
+        configuration: &str,
+        options: &[&str],
+    ) -> anyhow::Result<()> {
+        let path = Path::new("/etc/keepalived/keepalived.conf");
+        self.topology.node(node)?.write_file(path, configuration.as_bytes())?;
+        let name = self.keepalived(node)?;
+        let argv = [&[name.as_str(), "-n", "-l", "-D", "-G"], options].concat();
+        self.start(node, "daemon", &argv)
+    }
+
+    /// Our own program by the name `keepalived` on a node.
+    ///
+    /// # Errors
+    /// The link can't be made.
+    pub fn keepalived(&mut self, node: &str) -> anyhow::Result<String> {
+        let link = Path::new(PROGRAMS).join("keepalived");
+        let node = self.topology.node(node)?;
+        if !node.run(|| link.is_symlink())? {
+            node.link(Path::new(&self.program), &link)?;
+        }
+        Ok(link.display().to_string())
+    }
+
+    /// Runs a program on a node to its end: its exit code (-1 when a signal ended it), and what it wrote.
+    ///
+    /// # Errors
+    /// It can't be started, or goes on for more than 20 s.
+    pub fn run(&mut self, node: &str, argv: &[&str]) -> anyhow::Result<(i32, Vec<String>)> {
+        const ROLE: &str = "command";
+        self.start(node, ROLE, argv)?;
+        let limit = Duration::from_secs(20);
+        let ended = self.wait_until(limit, |stage| Ok(stage.exit_code(node, ROLE)?.is_some()))?;
+        anyhow::ensure!(ended, "{argv:?} on {node} does not end");
+        let lines = self.log(node, ROLE)?;
+        let code = self.exit_code(node, ROLE)?.unwrap_or(-1);
+        self.kill(node, ROLE);
+        Ok((code, lines))
+    }
+
     /// Starts the lab's own web server on a node; its page is the node's name.
     ///
     /// # Errors
@@ -266,7 +313,7 @@ impl Stage {
         let standfast = node.read_file(Path::new("/run/standfast-pulse.pid"));
         let text = standfast.or_else(|_| node.read_file(Path::new("/run/vrrp.pid")))?;
         let number = String::from_utf8(text)?.trim().parse()?;
-        Pid::from_raw(number).ok_or_else(|| anyhow::anyhow!("no process id: {number}"))
+        Ok(node.process(number)?)
     }
 
     fn running(&self, node: &str, role: &str) -> anyhow::Result<&Running> {

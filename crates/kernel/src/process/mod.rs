@@ -19,6 +19,7 @@ use rustix::{
 };
 
 pub use daemon::{Launch, daemonize};
+pub(crate) use fork::{exit, fork, ignore_children, keep_only};
 pub use pid_file::{PidFile, PidFileError};
 pub use rustix::process::{Pid, getpid, getppid};
 pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, Surroundings, spawn};

@@ -19,7 +19,10 @@ use rustix::{
 };
 
 use super::{named, sandbox::Sandbox, signal};
-use crate::error::{During, Error};
+use crate::{
+    error::{During, Error},
+    namespace::Parent,
+};
 
 /// Variables through which a caller could make a script run another's code.
 const UNSAFE_VARIABLES: [&str; 3] = ["IFS", "LD_LIBRARY_PATH", "LD_PRELOAD"];
@@ -52,6 +55,9 @@ pub struct Spawn<'a> {
     pub inherited: Vec<BorrowedFd<'a>>,
     /// Namespaces to enter first, in this order.
     pub namespaces: Vec<BorrowedFd<'a>>,
+    /// Namespace of processes that it belongs to ([`crate::namespace::Room::processes`]). Its process id is still
+    /// the one that we see.
+    pub processes: Option<BorrowedFd<'a>>,
     /// Whether it gets namespaces of its own.
     pub surroundings: Surroundings,
     /// Signal that it gets when the thread that starts it ends.
@@ -128,6 +134,7 @@ impl Spawn<'_> {
             stderr: Output::Null,
             inherited: Vec::new(),
             namespaces: Vec::new(),
+            processes: None,
             surroundings: Surroundings::Shared,
             death_signal: None,
         }
@@ -148,6 +155,7 @@ pub fn spawn(what: Spawn<'_>) -> Result<Pid, Error> {
     // SAFETY: `in_child` makes system calls only and does not allocate; what it needs was
     // made before.
     unsafe { command.pre_exec(move || prepare.in_child()) };
+    let _parent = what.processes.map(Parent::of).transpose()?;
     let child = command.spawn().during("start a program")?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| Error::malformed("start a program"))
