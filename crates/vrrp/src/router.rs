@@ -301,7 +301,11 @@ impl Router {
         self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
         let repeat = self.config.announcements.master_repeat;
         self.outputs.push_back(Output::Announce { repeat });
-        self.transition(now, State::Master(Master::new(now, &self.config)), cause);
+        let mut master = Master::new(now, &self.config);
+        if let Cause::Preempted { master: other, .. } = cause {
+            master.taken_from = Some(other);
+        }
+        self.transition(now, State::Master(master), cause);
     }
 
     fn transition(&mut self, now: Instant, to: State, cause: Cause) {
@@ -465,8 +469,12 @@ impl Router {
             self.advertise_now(now);
         }
         self.announce_against_lower(now);
-        let event = Event::LowerPriorityHeard { source, priority };
-        self.outputs.push_back(Output::Event(event));
+        let State::Master(master) = &mut self.state else { return };
+        // The last advert of the one that we took over from is no news.
+        if master.taken_from.take_if(|other| *other == source).is_none() {
+            let event = Event::LowerPriorityHeard { source, priority };
+            self.outputs.push_back(Output::Event(event));
+        }
     }
 
     fn yield_to(&mut self, now: Instant, advert: Advert, tie: bool) {

@@ -288,6 +288,17 @@ fn a_master_answers_a_lower_priority_at_once_and_announces_again() {
 }
 
 #[test]
+fn the_last_advert_of_a_preempted_master_is_answered_but_no_news() {
+    let mut bench = Bench::backup(config(Version::V2));
+    bench.wait(3 * SECOND);
+    bench.advert(LOWER, 99);
+    bench.run_until_master();
+    let answer = [Output::Advertise { priority: 100 }, Output::Announce { repeat: 5 }];
+    assert_eq!(bench.advert(LOWER, 99), answer);
+    assert_eq!(bench.advert(LOWER, 99).len(), 3, "the second one is");
+}
+
+#[test]
 fn lower_prio_no_advert_keeps_the_answer_but_not_the_announcement() {
     let quiet = Config { lower_prio_no_advert: true, ..config(Version::V2) };
     let mut bench = Bench::master(quiet);
