@@ -136,6 +136,18 @@ impl Lowering<'_> {
                     self.defaults.lower_prio_no_advert = flag;
                 }
             }
+            "vrrp_rt_priority" => {
+                if let Some((priority, _)) = self.small(statement, 1, 99, "none is used") {
+                    self.model.global.realtime_priority = Some(priority);
+                }
+            }
+            "vrrp_priority" => {
+                if let Some((nice, _)) = self.small(statement, -20, 19, "none is used") {
+                    self.model.global.nice = Some(nice);
+                }
+            }
+            // Its memory is always locked, where that is permitted.
+            "vrrp_no_swap" => {}
             "vrrp_startup_delay" => {
                 let low = Duration::from_millis(1);
                 if let Some((delay, _)) = self.seconds(statement, low, LONGEST, "no delay is used")

@@ -128,8 +128,11 @@ impl Supervisor {
         what.stdin = Some(theirs.into());
         let pid = spawn(what)?;
         let mut channel = Channel::new(ours)?;
+        let model = &self.configuration.model;
         channel.send(&ToPulse::Begin {
-            config: self.configuration.model.failover.clone(),
+            config: model.failover.clone(),
+            realtime_priority: model.global.realtime_priority,
+            nice: model.global.nice,
             adopt,
             scripts: self.scripts.results(),
         })?;
