@@ -129,16 +129,18 @@ impl Brain {
         match input {
             Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
             Input::Link { index, name, running } => {
-                self.world.set_link(index, name, running);
-                self.evaluate(now);
+                if self.world.set_link(index, name, running) {
+                    self.evaluate(now);
+                }
             }
             Input::LinkGone { index } => {
                 self.world.remove_link(index);
                 self.evaluate(now);
             }
             Input::Address { index, address, ours } => {
-                self.world.set_address(index, address, ours);
-                self.evaluate(now);
+                if self.world.set_address(index, address, ours) {
+                    self.evaluate(now);
+                }
             }
             Input::AddressGone { index, address } => {
                 self.world.remove_address(index, address);
