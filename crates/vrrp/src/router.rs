@@ -415,6 +415,7 @@ impl Router {
                     DownTimer { since: now, adverts: 0, interval: backup.timer.interval };
                 backup.master = Some(heard);
                 backup.outranked = None;
+                backup.preempt_at = None;
             }
             return;
         }

@@ -207,6 +207,18 @@ fn preempt_delay_counts_from_the_first_lower_priority_advert() {
     assert_eq!(waited, 10);
 }
 
+/// Found by fuzzing: the delay ended between the good-bye and the skew, and was due for ever.
+#[test]
+fn a_good_bye_ends_a_preempt_delay() {
+    let preempt = Preempt::After(Duration::from_secs(3));
+    let mut bench = Bench::backup(Config { preempt, ..config(Version::V2) });
+    bench.advert(LOWER, 50);
+    bench.wait(Duration::from_millis(2_900));
+    bench.advert(LOWER, 0);
+    let (next, _) = bench.router.next_deadline().expect("it waits");
+    assert_eq!(next.saturating_since(bench.now), Duration::from_nanos(609_375_000));
+}
+
 #[test]
 fn a_better_master_calls_off_a_delayed_preemption() {
     let preempt = Preempt::After(Duration::from_secs(3));
