@@ -1,7 +1,12 @@
 //! Called `keepalived`: its options, signals, pid files and exit codes, so that units, containers and
 //! scripts work unchanged.
 
-use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+};
 
 use lexopt::{Arg, Parser, ValueExt};
 use standfast_daemon::Options;
@@ -72,7 +77,7 @@ fn test(
     log: Option<PathBuf>,
 ) -> anyhow::Result<u8> {
     let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"));
-    let text = report.human(log.is_none());
+    let text = report.human(log.is_none() && io::stderr().is_terminal());
     match log {
         Some(path) => {
             let mut file = OpenOptions::new().create(true).append(true).open(path)?;

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use standfast_kernel::{clock, process};
-use standfast_lab::stage::{CLIENT, Stage};
+use standfast_lab::stage::{CLIENT, Stage, pause};
 
 use crate::common::{
     ASK_EVERY, describe, in_sandbox, instance, logged, pair, run, say, seconds, served_by, wait_for,
@@ -81,7 +81,7 @@ fn a_deleted_address_is_announced_by_arp() {
             "arp and ether dst ff:ff:ff:ff:ff:ff",
         ];
         // The announcements of the start come in two bursts, 5 s apart.
-        clock_pause(seconds(6));
+        pause(seconds(6));
         stage.start(CLIENT, "capture", &capture)?;
         wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
             Ok(stage.log(CLIENT, "capture")?.iter().any(|line| line.contains("listening")))
@@ -94,10 +94,6 @@ fn a_deleted_address_is_announced_by_arp() {
             }))
         })
     });
-}
-
-fn clock_pause(time: Duration) {
-    standfast_lab::stage::pause(time);
 }
 
 #[test]

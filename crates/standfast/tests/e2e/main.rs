@@ -3,6 +3,7 @@
 
 mod common;
 mod findings;
+mod lab;
 mod leases;
 mod notify;
 mod peers;
