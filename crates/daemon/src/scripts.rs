@@ -1,12 +1,17 @@
 //! When each `vrrp_script` runs, and what its end means. The runs themselves are the supervisor's affair.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use standfast_conf::{Command, Script};
 use standfast_kernel::process::Pid;
 use standfast_types::{Instant, ScriptName};
 
 use crate::limit::{Overdue, Running};
+
+/// A script without a `timeout` of its own counts as failed after an interval, as keepalived has it, but may
+/// go on for this long: people write checks that restart a service, wait three seconds for it and then end
+/// keepalived, all of it with an interval of two.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,8 @@ struct Entry {
     script: Script,
     next: Instant,
     running: Option<Running>,
+    /// When the run counts as failed, or once more as failed.
+    expires: Option<Instant>,
     /// It exceeded its timeout, which was reported already.
     reported: bool,
     last: Option<bool>,
@@ -45,7 +52,14 @@ impl Scripts {
         for script in scripts {
             let entry = match old.remove(&script.name) {
                 Some(entry) => Entry { script, ..entry },
-                None => Entry { script, next: now, running: None, reported: false, last: None },
+                None => Entry {
+                    script,
+                    next: now,
+                    running: None,
+                    expires: None,
+                    reported: false,
+                    last: None,
+                },
             };
             self.entries.insert(entry.script.name.clone(), entry);
         }
@@ -58,7 +72,8 @@ impl Scripts {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let runs = self.entries.values().filter_map(|entry| entry.running.as_ref());
         let limits = runs.chain(&self.orphans).filter_map(Running::next_deadline);
-        self.entries.values().map(|entry| entry.next).chain(limits).min()
+        let expiries = self.entries.values().filter_map(|entry| entry.expires);
+        self.entries.values().map(|entry| entry.next).chain(limits).chain(expiries).min()
     }
 
     /// Everything that is due at `now`.
@@ -77,10 +92,13 @@ impl Scripts {
             let Some(running) = &mut entry.running else { continue };
             if let Some(overdue) = running.overdue(now) {
                 actions.push(Action::Signal { pid: running.pid, overdue });
-                if !std::mem::replace(&mut entry.reported, true) {
-                    entry.last = Some(false);
-                    actions.push(Action::Failed { name: name.clone() });
-                }
+            }
+            if entry.expires.take_if(|expires| *expires <= now).is_some() {
+                // Where keepalived would have ended it, further runs would have failed as well.
+                entry.expires = lingers(&entry.script).then_some(now + entry.script.interval);
+                entry.reported = true;
+                entry.last = Some(false);
+                actions.push(Action::Failed { name: name.clone() });
             }
         }
         for orphan in &mut self.orphans {
@@ -95,8 +113,10 @@ impl Scripts {
     pub(crate) fn started(&mut self, now: Instant, name: &ScriptName, pid: Pid) {
         if let Some(entry) = self.entries.get_mut(name) {
             let mut running = Running::new(pid, now);
-            running.limit(now + entry.script.timeout);
+            let expires = now + entry.script.timeout;
+            running.limit(if lingers(&entry.script) { expires + LINGER } else { expires });
             entry.running = Some(running);
+            entry.expires = Some(expires);
             entry.reported = false;
         }
     }
@@ -114,6 +134,7 @@ impl Scripts {
         let (name, entry) = entries
             .find(|(_, entry)| entry.running.as_ref().is_some_and(|running| running.pid == pid))?;
         entry.running = None;
+        entry.expires = None;
         if entry.reported {
             return None;
         }
@@ -134,10 +155,13 @@ impl Scripts {
     }
 }
 
+/// Whether it may go on when it has failed: no `timeout` is written, and so it is the interval.
+fn lingers(script: &Script) -> bool {
+    script.timeout == script.interval
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SEVEN: Pid = Pid::INIT;
@@ -198,6 +222,23 @@ mod tests {
         let kill = Action::Signal { pid: SEVEN, overdue: Overdue::Kill };
         assert_eq!(scripts.due(at(7)), [kill]);
         assert_eq!(scripts.ended(SEVEN, false), None);
+    }
+
+    #[test]
+    fn without_a_timeout_of_its_own_a_slow_script_fails_every_interval_and_may_go_on_for_a_while() {
+        let mut scripts = Scripts::default();
+        scripts.reconfigure(Instant::ZERO, vec![Script { timeout: 2 * SECOND, ..script() }]);
+        scripts.due(at(0));
+        scripts.started(at(0), &"check".into(), SEVEN);
+        let failed = Action::Failed { name: "check".into() };
+        assert_eq!(scripts.due(at(1)), []);
+        for second in [2, 4, 6] {
+            assert_eq!(scripts.due(at(second)), [failed.clone()], "second {second}");
+        }
+        let terminate = Action::Signal { pid: SEVEN, overdue: Overdue::Terminate };
+        assert_eq!(scripts.due(at(7)), [terminate]);
+        assert_eq!(scripts.ended(SEVEN, true), None, "it failed");
+        assert_eq!(starts(&scripts.due(at(8))), 1);
     }
 
     #[test]

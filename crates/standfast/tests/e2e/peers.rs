@@ -1,0 +1,211 @@
+//! Debian's keepalived as the other node, and what tshark thinks of our packets.
+
+use std::net::Ipv4Addr;
+
+use standfast_kernel::{clock, process::signal};
+use standfast_lab::stage::Stage;
+
+use crate::common::{KEEPALIVED, in_sandbox, logged, pair, run, say, seconds, wait_for};
+
+const TSHARK: &str = "/usr/bin/tshark";
+const TCPDUMP: &str = "/usr/bin/tcpdump";
+/// Of the first machine that a network builds: ours.
+const OUR_MAC: &str = "02:00:00:00:01:00";
+
+/// One instance of every kind, twice: the address ends in its number, and `a` is master of those below 50.
+const KINDS: [(u8, u8, bool); 8] = [
+    (11, 2, true),
+    (12, 2, false),
+    (13, 3, true),
+    (14, 3, false),
+    (51, 2, true),
+    (52, 2, false),
+    (53, 3, true),
+    (54, 3, false),
+];
+
+fn address(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 83, 0, 100 + number)
+}
+
+/// Both nodes' configuration, seen from the one with this last byte.
+fn configuration(own: u8, other: u8) -> String {
+    let mut text = "global_defs {\n script_user root\n}\n".to_owned();
+    for (number, version, multicast) in KINDS {
+        let priority = if (own == 1) == (number < 50) { 200 } else { 100 };
+        let interval = if version == 2 { "1" } else { "0.2" };
+        let state = if priority == 200 { "MASTER" } else { "BACKUP" };
+        let authentication = match version {
+            2 => " authentication {\n auth_type PASS\n auth_pass secret\n }\n",
+            _ => "",
+        };
+        let peers = if multicast {
+            String::new()
+        } else {
+            format!(" unicast_src_ip 10.83.0.{own}\n unicast_peer {{\n 10.83.0.{other}\n }}\n")
+        };
+        text.push_str(&format!(
+            "vrrp_instance VI_{number} {{\n state {state}\n interface eth0\n version {version}\n \
+             virtual_router_id {number}\n priority {priority}\n advert_int {interval}\n{authentication}{peers} \
+             virtual_ipaddress {{\n {}/24\n }}\n}}\n",
+            address(number)
+        ));
+    }
+    text
+}
+
+fn start_theirs(stage: &mut Stage, node: &str, configuration: &str) -> anyhow::Result<()> {
+    let path = std::path::Path::new("/etc/keepalived/keepalived.conf");
+    stage.topology.node(node)?.write_file(path, configuration.as_bytes())?;
+    stage.start(node, "daemon", &[KEEPALIVED, "-n", "-l", "-D", "-G"])
+}
+
+/// Waits until every instance is where the plan has it.
+fn held(
+    stage: &mut Stage,
+    what: &str,
+    plan: impl Fn(u8) -> &'static str,
+    alone: bool,
+) -> anyhow::Result<()> {
+    let from = clock::now();
+    wait_for(stage, what, seconds(8), |stage| {
+        for (number, ..) in KINDS {
+            let holders = stage.holders(address(number))?;
+            let expected = plan(number);
+            let right =
+                if alone { holders == [expected] } else { holders.iter().any(|h| h == expected) };
+            if !right {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })?;
+    say(format_args!("{what}: after {} ms", clock::now().saturating_since(from).as_millis()));
+    Ok(())
+}
+
+#[test]
+fn keepalived_and_we_replace_each_other_in_every_mode_and_tshark_finds_no_fault() {
+    let name =
+        "peers::keepalived_and_we_replace_each_other_in_every_mode_and_tshark_finds_no_fault";
+    in_sandbox(name, &[KEEPALIVED, TSHARK, TCPDUMP, "/usr/bin/killall"], || {
+        let mut stage = pair()?;
+        let by_priority = |number| if number < 50 { "a" } else { "b" };
+        // On the other machine: what arrives there.
+        let capture = [
+            TCPDUMP,
+            "-Z",
+            "root",
+            "-i",
+            "eth0",
+            "-U",
+            "-s",
+            "0",
+            "-w",
+            "/tmp/capture",
+            "vrrp or arp",
+        ];
+        stage.start("b", "capture", &capture)?;
+        wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
+            Ok(stage.log("b", "capture")?.iter().any(|line| line.contains("listening")))
+        })?;
+        let (ours, theirs) = (configuration(1, 2), configuration(2, 1));
+        stage.start_keepalived("a", &ours, &[])?;
+        start_theirs(&mut stage, "b", &theirs)?;
+        held(&mut stage, "both start: each holds its own", by_priority, true)?;
+        stage.kill_everything("a")?;
+        held(&mut stage, "ours is killed: keepalived has all", |_| "b", true)?;
+        stage.start_keepalived("a", &ours, &[])?;
+        held(&mut stage, "ours is back: each holds its own", by_priority, true)?;
+        run(&mut stage, "b", "killall -9 keepalived")?;
+        // Its addresses stay on the dead machine: that is keepalived's way.
+        held(&mut stage, "keepalived is killed: we have all", |_| "a", false)?;
+        stage.kill("b", "daemon");
+        start_theirs(&mut stage, "b", &theirs)?;
+        held(&mut stage, "keepalived is back: each holds its own", by_priority, true)?;
+        stage.signal("a", "daemon", signal::SIGTERM)?;
+        held(&mut stage, "ours is stopped: keepalived has all", |_| "b", true)?;
+        stage.start_keepalived("a", &ours, &[])?;
+        held(&mut stage, "ours is back: each holds its own", by_priority, true)?;
+        stage.signal("b", "daemon", signal::SIGTERM)?;
+        held(&mut stage, "keepalived is stopped: we have all", |_| "a", true)?;
+        well_formed(&mut stage)
+    });
+}
+
+/// Every packet of ours in the capture, judged by tshark.
+fn well_formed(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.signal("b", "capture", signal::SIGTERM)?;
+    wait_for(stage, "the capture ends", seconds(3), |stage| {
+        Ok(stage.exit_code("b", "capture")?.is_some())
+    })?;
+    let read = |filter: &str, fields: &str| {
+        format!(
+            "tshark -r /tmp/capture -o ip.check_checksum:TRUE -Y 'eth.src == {OUR_MAC} && ({filter})' \
+             -T fields -E separator=/s -E occurrence=a {fields} 2>/dev/null"
+        )
+    };
+    // That two machines announce one address after another is what this is all about.
+    let bad = "_ws.malformed || (_ws.expert.severity >= 0x600000 && !arp.duplicate-address-detected) || vrrp.checksum.status == 0 \
+               || ip.checksum.status == 0 || (vrrp && ip.ttl != 255)";
+    let bad = run(stage, "b", &read(bad, "-e frame.number -e _ws.expert.message"))?;
+    anyhow::ensure!(bad.is_empty(), "tshark objects to {} packets: {bad:?}", bad.len());
+    let adverts = run(
+        stage,
+        "b",
+        &read("vrrp", "-e vrrp.version -e ip.dst -e eth.dst -e vrrp.checksum.status"),
+    )?;
+    let mut counts = [0_usize; 4];
+    for advert in &adverts {
+        let kind = match advert.split_whitespace().collect::<Vec<_>>()[..] {
+            ["2", "224.0.0.18", "01:00:5e:00:00:12", "1"] => 0,
+            ["2", "10.83.0.2", _, "1"] => 1,
+            ["3", "224.0.0.18", "01:00:5e:00:00:12", "1"] => 2,
+            ["3", "10.83.0.2", _, "1"] => 3,
+            _ => anyhow::bail!("not an advert of ours: {advert}"),
+        };
+        if let Some(count) = counts.get_mut(kind) {
+            *count += 1;
+        }
+    }
+    anyhow::ensure!(counts.iter().all(|count| *count > 10), "too few: {counts:?}");
+    let announced = run(stage, "b", &read("arp.isgratuitous", "-e eth.dst -e arp.dst.proto_ipv4"))?;
+    for (number, ..) in KINDS {
+        let line = format!("ff:ff:ff:ff:ff:ff {}", address(number));
+        anyhow::ensure!(announced.contains(&line), "{line} was never announced");
+    }
+    say(format_args!(
+        "tshark finds no fault in {} adverts (v2 multicast, v2 unicast, v3 multicast, v3 unicast: {counts:?}) and {} \
+         announcements",
+        adverts.len(),
+        announced.len()
+    ));
+    Ok(())
+}
+
+#[test]
+fn with_another_password_both_hold_the_address_and_our_log_says_why() {
+    let name = "peers::with_another_password_both_hold_the_address_and_our_log_says_why";
+    in_sandbox(name, &[KEEPALIVED], || {
+        let mut stage = pair()?;
+        let ours = configuration(1, 2);
+        stage.start_keepalived("a", &ours, &[])?;
+        start_theirs(
+            &mut stage,
+            "b",
+            &configuration(2, 1).replace("auth_pass secret", "auth_pass secrets"),
+        )?;
+        logged(
+            &mut stage,
+            "a",
+            "VI_11: advert from 10.83.0.2 refused: another auth_pass than here",
+            seconds(8),
+        )?;
+        wait_for(&mut stage, "both hold it", seconds(8), |stage| {
+            Ok(stage.holders(address(11))? == ["a", "b"])
+        })?;
+        // VRRPv3 has no passwords, and goes on as ever.
+        anyhow::ensure!(stage.holders(address(13))? == ["a"]);
+        Ok(())
+    });
+}

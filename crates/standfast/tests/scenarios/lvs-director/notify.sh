@@ -1,0 +1,3 @@
+#!/bin/bash
+# One word: the new state.
+echo "$*" >> /tmp/notified
