@@ -368,8 +368,10 @@ impl Router {
     /// "I am master" before it has listened again.
     fn step_down_if_late(&mut self, now: Instant) {
         let State::Master(master) = &self.state else { return };
-        let adverts = u32::from(self.config.down_timer_adverts);
-        let patience = self.config.advert_interval.duration() * adverts.saturating_sub(1);
+        // Peers of a lower priority wait at least as long as we would, counted from our last advert.
+        let Config { version, advert_interval, down_timer_adverts, .. } = self.config;
+        let hold = timers::master_down(version, self.priority, advert_interval, down_timer_adverts);
+        let patience = hold.saturating_sub(advert_interval.duration());
         let by = now.saturating_since(master.advert_at);
         if by > patience && !self.priority.is_owner() {
             self.outputs.push_back(Output::LetGo);

@@ -4,7 +4,7 @@ mod configuration;
 mod ready;
 mod start;
 
-use std::{process::ExitStatus, time::Duration};
+use std::{fs, process::ExitStatus, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -99,6 +99,7 @@ impl Supervisor {
         for pid in self.scripts.running() {
             let _ = process::kill_group(pid, signal::SIGKILL);
         }
+        let _ = fs::remove_file(&self.options.pulse_pid_file);
         self.log.info("stopped");
         Ok(self.exit_code)
     }

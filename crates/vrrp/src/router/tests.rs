@@ -422,6 +422,17 @@ fn a_master_that_is_a_little_late_stays_master() {
 }
 
 #[test]
+fn with_one_advert_to_miss_ordinary_lateness_is_still_no_reason_to_step_down() {
+    let mut bench = Bench::master(Config { down_timer_adverts: 1, ..config(Version::V2) });
+    bench.now = bench.now + Duration::from_millis(1_500);
+    bench.router.handle_timeout(bench.now);
+    assert_eq!(bench.drain(), [Output::Advertise { priority: 100 }]);
+    bench.now = bench.now + Duration::from_millis(1_610);
+    bench.router.handle_timeout(bench.now);
+    assert_eq!(bench.state(), StateName::Backup);
+}
+
+#[test]
 fn a_changed_priority_moves_the_master_down_timer_and_the_next_advert() {
     let mut bench = Bench::backup(config(Version::V2));
     bench.input(Input::Priority(priority(200)));
