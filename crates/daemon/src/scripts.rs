@@ -233,7 +233,7 @@ mod tests {
         let failed = Action::Failed { name: "check".into() };
         assert_eq!(scripts.due(at(1)), []);
         for second in [2, 4, 6] {
-            assert_eq!(scripts.due(at(second)), [failed.clone()], "second {second}");
+            assert_eq!(scripts.due(at(second)), std::slice::from_ref(&failed), "second {second}");
         }
         let terminate = Action::Signal { pid: SEVEN, overdue: Overdue::Terminate };
         assert_eq!(scripts.due(at(7)), [terminate]);
