@@ -81,6 +81,8 @@ impl Stage {
     /// # Errors
     /// It can't be started.
     pub fn start(&mut self, node: &str, role: &str, argv: &[&str]) -> anyhow::Result<()> {
+        // First, for a second copy may refuse to run beside it.
+        self.kill(node, role);
         let record = Record::new()?;
         let mut what = Spawn::new(argv);
         what.stdout = Output::File(record.writer()?);
