@@ -104,8 +104,8 @@ impl Stage {
         self.start(node, "daemon", &[&program, "run"])
     }
 
-    /// As [`Self::start_standfast`], called by the name `keepalived` with these further options: scripts that say
-    /// `killall keepalived` find it.
+    /// As [`Self::start_standfast`], called by the name `keepalived` with these further options:
+    /// scripts that say `killall keepalived` find it.
     ///
     /// # Errors
     /// It can't be started.

@@ -26,8 +26,8 @@ pub(crate) enum Bound {
     Gap(u64),
     /// Not a single request.
     NothingLost,
-    /// One that was under way, in the moment in which the address changes hands: TCP on one machine knows nothing of
-    /// the other's connections.
+    /// One that was under way, in the moment in which the address changes hands: TCP on one machine
+    /// knows nothing of the other's connections.
     Handover,
     /// Everything: nobody is left to answer.
     Outage,

@@ -112,8 +112,8 @@ fn when_the_supervisor_is_killed_pulse_lets_go_and_no_request_is_lost() {
     });
 }
 
-/// A request that is under way when the address changes hands: TCP knows nothing of the other machine. More than
-/// one in a handover, or one that got no answer at all, would be our fault.
+/// A request that is under way when the address changes hands: TCP knows nothing of the other
+/// machine. More than one in a handover, or one that got no answer at all, would be our fault.
 #[test]
 fn ten_handovers_in_good_order_cut_no_more_than_what_is_under_way() {
     let name = "leases::ten_handovers_in_good_order_cut_no_more_than_what_is_under_way";
