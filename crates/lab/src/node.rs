@@ -136,7 +136,8 @@ impl Node {
         self.run(|| symlink(target, path))?.map_err(in_file(path))
     }
 
-    /// The process that this machine knows by a number: its pid files and its `ps` count otherwise than the lab.
+    /// The process that this machine knows by a number: its pid files and its `ps` count otherwise
+    /// than the lab.
     ///
     /// # Errors
     /// [`LabError::Unknown`] when there is none.

@@ -81,6 +81,8 @@ impl Stage {
     /// # Errors
     /// It can't be started.
     pub fn start(&mut self, node: &str, role: &str, argv: &[&str]) -> anyhow::Result<()> {
+        // First, for a second copy may refuse to run beside it.
+        self.kill(node, role);
         let record = Record::new()?;
         let mut what = Spawn::new(argv);
         what.stdout = Output::File(record.writer()?);
@@ -102,8 +104,8 @@ impl Stage {
         self.start(node, "daemon", &[&program, "run"])
     }
 
-    /// As [`Self::start_standfast`], called by the name `keepalived` with these further options: scripts that say
-    /// `killall keepalived` find it.
+    /// As [`Self::start_standfast`], called by the name `keepalived` with these further options:
+    /// scripts that say `killall keepalived` find it.
     ///
     /// # Errors
     /// It can't be started.

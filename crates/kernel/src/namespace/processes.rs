@@ -74,8 +74,8 @@ fn be_init(life: &PipeReader, ready: &PipeWriter) -> ! {
     exit(0)
 }
 
-/// The calling thread's children belong to these processes as long as this value lives. It can start no threads
-/// then.
+/// The calling thread's children belong to these processes as long as this value lives. It can
+/// start no threads then.
 #[derive(Debug)]
 pub(crate) struct Parent(File);
 

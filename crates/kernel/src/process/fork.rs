@@ -7,8 +7,9 @@ use std::{
 
 use rustix::process::Pid;
 
-/// Makes a copy of this process, with the calling thread only; `None` in the copy. A lock that another thread held
-/// would be held for ever: with other threads, the copy makes system calls only, and does not allocate.
+/// Makes a copy of this process, with the calling thread only; `None` in the copy. A lock that
+/// another thread held would be held for ever: with other threads, the copy makes system calls
+/// only, and does not allocate.
 #[expect(unsafe_code, reason = "no safe crate forks")]
 pub(crate) fn fork() -> io::Result<Option<Pid>> {
     // SAFETY: the callers see to it that there is one thread, so the copy finds every lock

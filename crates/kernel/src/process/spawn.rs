@@ -55,8 +55,8 @@ pub struct Spawn<'a> {
     pub inherited: Vec<BorrowedFd<'a>>,
     /// Namespaces to enter first, in this order.
     pub namespaces: Vec<BorrowedFd<'a>>,
-    /// Namespace of processes that it belongs to ([`crate::namespace::Room::processes`]). Its process id is still
-    /// the one that we see.
+    /// Namespace of processes that it belongs to ([`crate::namespace::Room::processes`]). Its
+    /// process id is still the one that we see.
     pub processes: Option<BorrowedFd<'a>>,
     /// Whether it gets namespaces of its own.
     pub surroundings: Surroundings,

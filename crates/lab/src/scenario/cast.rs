@@ -137,8 +137,8 @@ impl Cast {
         Plan { nodes, programs: vec![program.to_owned()] }
     }
 
-    /// A node's own address beside an instance's: what the file says, else one in the same network: `.131` for
-    /// `node-131`, and `.2`, `.3` .. for others.
+    /// A node's own address beside an instance's: what the file says, else one in the same network:
+    /// `.131` for `node-131`, and `.2`, `.3` .. for others.
     fn own_address(&self, node: &Role, instance: &InstanceConfig) -> Option<(Ipv4Addr, u8)> {
         let first = instance.addresses.first()?;
         let IpAddr::V4(virtual_address) = first.prefix.address() else { return None };
@@ -220,7 +220,8 @@ impl Member {
     }
 }
 
-/// Scripts are those of the folder, wherever the files say they lie; nothing of this machine's is looked up there.
+/// Scripts are those of the folder, wherever the files say they lie; nothing of this machine's is
+/// looked up there.
 struct World<'a> {
     scripts: &'a BTreeMap<PathBuf, Vec<u8>>,
     disk: Disk,

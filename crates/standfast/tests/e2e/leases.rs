@@ -111,6 +111,43 @@ fn when_the_supervisor_is_killed_pulse_lets_go_and_no_request_is_lost() {
     });
 }
 
+/// A request that is under way when the address changes hands: TCP knows nothing of the other
+/// machine. More than one in a handover, or one that got no answer at all, would be our fault.
+#[test]
+fn ten_handovers_in_good_order_cut_no_more_than_what_is_under_way() {
+    let name = "leases::ten_handovers_in_good_order_cut_no_more_than_what_is_under_way";
+    in_sandbox(name, &[], || {
+        let mut stage = pair()?;
+        start(&mut stage)?;
+        let mut cut = 0;
+        let rounds = std::env::var("HANDOVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
+        for _ in 0..rounds {
+            let from = clock::now();
+            stage.signal("a", "daemon", process::signal::SIGTERM)?;
+            served_by(&mut stage, ADDRESS, "b", seconds(3))?;
+            wait_for(&mut stage, "a ends", seconds(3), |stage| {
+                Ok(stage.exit_code("a", "daemon")?.is_some())
+            })?;
+            stage.start_standfast("a", &instance(200, ADDRESS, ""))?;
+            served_by(&mut stage, ADDRESS, "a", seconds(3))?;
+            let notice = stage.notice(ADDRESS, from)?;
+            let samples = stage.samples(ADDRESS)?.iter();
+            let lost = samples.filter(|s| from <= s.sent && s.page.is_none());
+            let took: Vec<_> = lost.map(|s| s.ended.saturating_since(s.sent)).collect();
+            if !took.is_empty() {
+                say(format_args!("lost after {took:?}, {notice:?}"));
+            }
+            cut += took.len();
+            anyhow::ensure!(
+                took.len() <= 2 && notice.gap < Duration::from_millis(100),
+                "{took:?} {notice:?}"
+            );
+        }
+        say(format_args!("{rounds} handovers and returns cut {cut} requests"));
+        Ok(())
+    });
+}
+
 #[test]
 fn when_everything_is_killed_the_address_goes_with_its_lease() {
     let name = "leases::when_everything_is_killed_the_address_goes_with_its_lease";

@@ -46,7 +46,8 @@ fn configuration(own: u8, other: u8) -> String {
         };
         text.push_str(&format!(
             "vrrp_instance VI_{number} {{\n state {state}\n interface eth0\n version {version}\n \
-             virtual_router_id {number}\n priority {priority}\n advert_int {interval}\n{authentication}{peers} \
+             virtual_router_id {number}\n priority {priority}\n \
+             advert_int {interval}\n{authentication}{peers} \
              virtual_ipaddress {{\n {}/24\n }}\n}}\n",
             address(number)
         ));
