@@ -23,6 +23,10 @@ pub struct Model {
 pub struct Global {
     /// `router_id`; else the host's name.
     pub router_id: Option<String>,
+    /// `vrrp_rt_priority`: real-time priority of the VRRP process, 1..=99.
+    pub realtime_priority: Option<u8>,
+    /// `vrrp_priority`: its nice value, -20..=19.
+    pub nice: Option<i8>,
     /// `enable_script_security`: scripts that others than root can change are refused.
     pub script_security: bool,
 }

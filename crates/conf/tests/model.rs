@@ -38,12 +38,12 @@ fn an_instance_without_more_has_keepaliveds_defaults() {
 
 #[test]
 fn global_defaults_reach_the_instances_and_instances_override_them() {
-    let global = "vrrp_version 3\nvrrp_mcast_group4 224.0.0.99\nvrrp_down_timer_adverts 5\nvrrp_lower_prio_no_advert\nvrrp_higher_prio_send_advert yes\nvrrp_check_unicast_src\nv3_checksum_as_v2";
+    let global = "vrrp_version 3\nvrrp_mcast_group4 224.0.0.99\nvrrp_down_timer_adverts 5\nvrrp_lower_prio_no_advert\nvrrp_check_unicast_src\nv3_checksum_as_v2";
     let one = router(global, "");
     assert_eq!(one.version, Version::V3);
     assert_eq!(one.transport, Transport::Multicast { group: [224, 0, 0, 99].into() });
     assert_eq!((one.down_timer_adverts, one.checksum), (5, ChecksumMode::AsV2));
-    assert!(one.lower_prio_no_advert && one.higher_prio_send_advert);
+    assert!(one.lower_prio_no_advert);
     let own = router(
         global,
         "version 2\nmcast_dst_ip 224.0.0.77\ndown_timer_adverts 4\nlower_prio_no_advert off\nv3_checksum_as_v2 false",

@@ -126,6 +126,7 @@ fn describe_faults(faults: &[Fault]) -> String {
             }
             Fault::TrackedInterface(name) => format!("tracked interface {name} is down"),
             Fault::Script(name) => format!("script {name} fails"),
+            Fault::AddressRefused(address) => format!("the kernel refuses address {address}"),
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),
         })
         .collect();

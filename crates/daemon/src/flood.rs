@@ -1,10 +1,14 @@
 //! Warnings that traffic causes are counted, not repeated: the first of a kind is logged at once, then one
 //! line a minute says how many there were.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use standfast_failover::{Event, InstanceEvent};
-use standfast_types::{InstanceName, Instant};
+use standfast_types::{InstanceName, Instant, Prefix};
 use standfast_vrrp::{Discard, Event as Election};
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -14,6 +18,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 enum Key {
     Discarded(InstanceName, Ipv4Addr, Discard),
     LowerPriority(InstanceName, Ipv4Addr),
+    Restored(InstanceName, Prefix),
+    Refused(InstanceName, IpAddr),
 }
 
 /// Counts of suppressed warnings.
@@ -50,21 +56,22 @@ impl Flood {
 }
 
 fn key(event: &Event) -> Option<Key> {
-    let Event::Instance { name, kind: InstanceEvent::Election { event, .. } } = event else {
-        return None;
-    };
-    match *event {
-        Election::Discarded { source, reason } => {
-            Some(Key::Discarded(name.clone(), source, reason))
+    let Event::Instance { name, kind } = event else { return None };
+    let name = name.clone();
+    match kind {
+        InstanceEvent::Election { event: Election::Discarded { source, reason }, .. } => {
+            Some(Key::Discarded(name, *source, *reason))
         }
-        Election::LowerPriorityHeard { source, .. } => {
-            Some(Key::LowerPriority(name.clone(), source))
+        InstanceEvent::Election { event: Election::LowerPriorityHeard { source, .. }, .. } => {
+            Some(Key::LowerPriority(name, *source))
         }
-        Election::Transition { .. }
-        | Election::Adopted { .. }
-        | Election::AddressListDiffers { .. }
-        | Election::IntervalLearned { .. }
-        | Election::OldChecksumPeer { .. } => None,
+        InstanceEvent::AddressRestored { address, .. } => Some(Key::Restored(name, *address)),
+        InstanceEvent::AddressRefused { address, .. } => Some(Key::Refused(name, *address)),
+        InstanceEvent::Election { .. }
+        | InstanceEvent::Priority { .. }
+        | InstanceEvent::Faults(_)
+        | InstanceEvent::AddressWithoutInterface { .. }
+        | InstanceEvent::Deleted => None,
     }
 }
 

@@ -12,6 +12,7 @@
 //! lets go in good order; if both die, the kernel removes the addresses when their leases end.
 
 mod channel;
+mod command;
 mod describe;
 mod flood;
 mod limit;
@@ -22,6 +23,7 @@ mod options;
 mod pulse;
 mod respawn;
 mod scripts;
+mod security;
 mod status;
 mod supervisor;
 

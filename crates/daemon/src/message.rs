@@ -13,6 +13,10 @@ pub(crate) enum ToPulse {
     Begin {
         /// What to do.
         config: Config,
+        /// Real-time priority to run with, 1..=99.
+        realtime_priority: Option<u8>,
+        /// Nice value to run with, -20..=19.
+        nice: Option<i8>,
         /// Instances that were master in a pulse that died a moment ago.
         adopt: BTreeSet<InstanceName>,
         /// States of scripts that are already known.

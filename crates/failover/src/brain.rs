@@ -10,8 +10,9 @@ use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
 
 use crate::{
     Config, Event, Fault, Input, InstanceConfig, InstanceEvent, Output,
+    assess::{apply_faults, apply_weight, assess},
     instance::Instance,
-    tracker::{Effect, ScriptState},
+    tracker::ScriptState,
     world::World,
 };
 
@@ -128,16 +129,18 @@ impl Brain {
         match input {
             Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
             Input::Link { index, name, running } => {
-                self.world.set_link(index, name, running);
-                self.evaluate(now);
+                if self.world.set_link(index, name, running) {
+                    self.evaluate(now);
+                }
             }
             Input::LinkGone { index } => {
                 self.world.remove_link(index);
                 self.evaluate(now);
             }
             Input::Address { index, address, ours } => {
-                self.world.set_address(index, address, ours);
-                self.evaluate(now);
+                if self.world.set_address(index, address, ours) {
+                    self.evaluate(now);
+                }
             }
             Input::AddressGone { index, address } => {
                 self.world.remove_address(index, address);
@@ -146,8 +149,9 @@ impl Brain {
                 }
                 self.evaluate(now);
             }
-            Input::AddressRefused { index, address, error } => {
-                self.address_refused(index, address, &error);
+            Input::AddressRefused { index, address, error, lasting } => {
+                self.address_refused(index, address, &error, lasting);
+                self.evaluate(now);
             }
             Input::Script { name, success } => self.handle_script(now, &name, success),
             Input::Announced { index, address } => {
@@ -300,8 +304,8 @@ impl Brain {
         }
     }
 
-    fn address_refused(&mut self, index: IfIndex, address: IpAddr, error: &str) {
-        for instance in self.instances.values() {
+    fn address_refused(&mut self, index: IfIndex, address: IpAddr, error: &str, lasting: bool) {
+        for instance in self.instances.values_mut() {
             let holds = instance.holds()
                 && instance.config.addresses.iter().any(|held| {
                     held.prefix.address() == address
@@ -311,6 +315,9 @@ impl Brain {
                 let error = error.to_owned();
                 let kind = InstanceEvent::AddressRefused { address, error };
                 instance.emit(kind, &mut self.outputs);
+                if lasting {
+                    instance.refused.insert(address);
+                }
             }
         }
     }
@@ -344,7 +351,8 @@ impl Brain {
                     instance.feed(now, input, &self.world, &mut self.outputs);
                 }
             }
-            let (weight, faults) = assess(&instance.config, source, &self.scripts, &self.world);
+            let (weight, mut faults) = assess(&instance.config, source, &self.scripts, &self.world);
+            faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
             apply_weight(now, instance, weight, &self.world, &mut self.outputs);
             apply_faults(now, instance, faults, &self.world, &mut self.outputs);
         }
@@ -395,101 +403,6 @@ impl Brain {
             }
         }
         self.listeners = wanted;
-    }
-}
-
-/// The sum of an instance's weights, and every reason for FAULT.
-fn assess(
-    config: &InstanceConfig,
-    source: Option<Ipv4Addr>,
-    scripts: &BTreeMap<ScriptName, ScriptState>,
-    world: &World,
-) -> (i32, BTreeSet<Fault>) {
-    let mut faults = BTreeSet::new();
-    let interface = &config.interface;
-    match world.link(interface) {
-        None => {
-            faults.insert(Fault::InterfaceMissing(interface.clone()));
-        }
-        Some(link) => {
-            if !link.running && config.track_primary {
-                faults.insert(Fault::InterfaceDown(interface.clone()));
-            }
-            if source.is_none() {
-                faults.insert(Fault::NoSource(interface.clone()));
-            }
-        }
-    }
-    if let Some(source) = config.source
-        && config.track_source
-        && world.holders(source.into()).next().is_none()
-    {
-        faults.insert(Fault::SourceMissing(source));
-    }
-    let mut sum = 0_i32;
-    let interfaces = config.track_interfaces.iter().map(|track| {
-        let effect = track.weight.effect(Some(world.is_running(&track.interface)));
-        (effect, Fault::TrackedInterface(track.interface.clone()))
-    });
-    let scripts = config.track_scripts.iter().map(|track| {
-        let up = scripts.get(&track.script).and_then(ScriptState::up);
-        (track.weight.effect(up), Fault::Script(track.script.clone()))
-    });
-    for (effect, fault) in interfaces.chain(scripts) {
-        match (effect, fault) {
-            (Effect::Weight(weight), _) => sum = sum.saturating_add(weight),
-            (Effect::Pending, Fault::Script(name)) => {
-                faults.insert(Fault::ScriptPending(name));
-            }
-            (Effect::Fault | Effect::Pending, fault) => {
-                faults.insert(fault);
-            }
-        }
-    }
-    (sum, faults)
-}
-
-fn apply_weight(
-    now: Instant,
-    instance: &mut Instance,
-    weight: i32,
-    world: &World,
-    out: &mut VecDeque<Output>,
-) {
-    let from = instance.router.snapshot().priority;
-    let to = instance.config.router.priority.weighted(weight);
-    if from != to {
-        instance.feed(now, RouterInput::Priority(to), world, out);
-        instance.emit(InstanceEvent::Priority { from, to }, out);
-    }
-}
-
-fn apply_faults(
-    now: Instant,
-    instance: &mut Instance,
-    faults: BTreeSet<Fault>,
-    world: &World,
-    out: &mut VecDeque<Output>,
-) {
-    if faults == instance.faults {
-        return;
-    }
-    let was_faulty = !instance.faults.is_empty();
-    instance.faults = faults;
-    let state = instance.router.snapshot().state;
-    if instance.faults.is_empty() {
-        instance.feed(now, RouterInput::Recover, world, out);
-        return;
-    }
-    // Until the first result of a script it waits quietly, without a FAULT to tell anybody of.
-    let only_pending = instance.faults.iter().all(|fault| matches!(fault, Fault::ScriptPending(_)));
-    if state == StateName::Init && only_pending {
-        return;
-    }
-    instance.feed(now, RouterInput::Fault, world, out);
-    if was_faulty && state == StateName::Fault {
-        let faults = instance.faults.iter().cloned().collect();
-        instance.emit(InstanceEvent::Faults(faults), out);
     }
 }
 

@@ -56,6 +56,8 @@ pub enum Input<'a> {
         address: IpAddr,
         /// What the kernel said.
         error: String,
+        /// Whether it would refuse it again: another machine shall serve then.
+        lasting: bool,
     },
     /// A script ended, or was ended because it took too long (a failure).
     Script {
@@ -212,6 +214,8 @@ pub enum Fault {
     TrackedInterface(InterfaceName),
     /// A tracked script without weight fails.
     Script(ScriptName),
+    /// The kernel refuses an address of the instance.
+    AddressRefused(IpAddr),
     /// A tracked script without weight has not ended for the first time yet.
     ScriptPending(ScriptName),
 }

@@ -20,6 +20,8 @@ pub(crate) struct Instance {
     pub(crate) faults: BTreeSet<Fault>,
     /// When the leases of its addresses are renewed; `Some` while it holds them.
     renew_at: Option<Instant>,
+    /// Addresses that the kernel would refuse again; forgotten on a reload.
+    pub(crate) refused: BTreeSet<IpAddr>,
     /// Addresses that others removed since it became master.
     restored: u32,
     /// While letting go: the addresses that the successor has announced.
@@ -38,6 +40,7 @@ impl Instance {
             source: None,
             faults: BTreeSet::new(),
             renew_at: None,
+            refused: BTreeSet::new(),
             restored: 0,
             announced: BTreeSet::new(),
             queue: VecDeque::new(),
@@ -108,6 +111,7 @@ impl Instance {
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
+        self.refused.clear();
         let old = std::mem::replace(&mut self.config, config);
         if self.holds() {
             for address in old.addresses.iter().filter(|a| !self.config.addresses.contains(a)) {
@@ -183,15 +187,20 @@ impl Instance {
         out.push_back(Output::Emit(Event::Instance { name: self.config.name.clone(), kind }));
     }
 
-    /// Removes every address of this instance from the machine, whoever put it there: a leftover of a
-    /// previous life must not answer while another machine holds the address.
+    /// Removes the leftovers of a previous life, which must not answer while another machine holds the
+    /// address: from its interface whoever put it there, from others only with our tag (the real server
+    /// of a balancer has the same address on `lo`).
     pub(crate) fn clean(&self, world: &World, out: &mut VecDeque<Output>) {
         if self.config.router.priority.is_owner() {
             return;
         }
         for address in &self.config.addresses {
-            for index in world.holders(address.prefix.address()) {
-                out.push_back(Output::RemoveAddress { index, address: address.clone() });
+            let own = world.index(&address.interface);
+            let ip = address.prefix.address();
+            for index in world.holders(ip) {
+                if Some(index) == own || !world.is_foreign(index, ip) {
+                    out.push_back(Output::RemoveAddress { index, address: address.clone() });
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! the machine must hold. Like the routers in it, it is a value: the daemon, the simulator and the tests
 //! feed it the same inputs and get the same outputs.
 
+mod assess;
 mod brain;
 mod config;
 mod event;

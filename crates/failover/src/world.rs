@@ -21,7 +21,12 @@ pub(crate) struct Link {
 }
 
 impl World {
-    pub(crate) fn set_link(&mut self, index: IfIndex, name: InterfaceName, running: bool) {
+    /// Whether that was news.
+    pub(crate) fn set_link(&mut self, index: IfIndex, name: InterfaceName, running: bool) -> bool {
+        let known = self.links.get(&index);
+        if known.is_some_and(|link| link.name == name && link.running == running) {
+            return false;
+        }
         let link = self.links.entry(index).or_insert_with(|| Link {
             name: name.clone(),
             running,
@@ -29,17 +34,22 @@ impl World {
         });
         link.name = name;
         link.running = running;
+        true
     }
 
     pub(crate) fn remove_link(&mut self, index: IfIndex) {
         self.links.remove(&index);
     }
 
-    pub(crate) fn set_address(&mut self, index: IfIndex, address: IpAddr, ours: bool) {
-        let Some(link) = self.links.get_mut(&index) else { return };
+    /// Whether that was news; every renewal of a lease is reported, and is none.
+    pub(crate) fn set_address(&mut self, index: IfIndex, address: IpAddr, ours: bool) -> bool {
+        let Some(link) = self.links.get_mut(&index) else { return false };
         match link.addresses.iter_mut().find(|(known, _)| *known == address) {
-            Some(known) => known.1 = ours,
-            None => link.addresses.push((address, ours)),
+            Some(known) => std::mem::replace(&mut known.1, ours) != ours,
+            None => {
+                link.addresses.push((address, ours));
+                true
+            }
         }
     }
 

@@ -40,21 +40,25 @@ pub(crate) fn run(program: &std::path::Path, json: bool) -> anyhow::Result<u8> {
 }
 
 fn plan(program: &std::path::Path) -> Plan {
-    let node = |name: &str, interface: &str, address: &str| NodePlan {
+    Plan {
+        nodes: vec![
+            machine("n1", "10.83.0.1/24"),
+            machine("n2", "10.83.0.2/24"),
+            machine(CLIENT, "10.83.0.3/24"),
+        ],
+        programs: vec![program.to_owned()],
+    }
+}
+
+/// A machine with one interface, `eth0`, on the one switch.
+pub(crate) fn machine(name: &str, address: &str) -> NodePlan {
+    NodePlan {
         name: name.to_owned(),
         interfaces: vec![InterfacePlan {
-            name: interface.to_owned(),
+            name: "eth0".to_owned(),
             switch: SWITCH.to_owned(),
             addresses: address.parse().into_iter().collect(),
         }],
-    };
-    Plan {
-        nodes: vec![
-            node("n1", "eth0", "10.83.0.1/24"),
-            node("n2", "eth0", "10.83.0.2/24"),
-            node(CLIENT, "eth0", "10.83.0.3/24"),
-        ],
-        programs: vec![program.to_owned()],
     }
 }
 

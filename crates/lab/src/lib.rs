@@ -4,6 +4,7 @@
 //! [`isolation`]) in which every interface, mount and process is its own, and all of that
 //! ends with it.
 
+mod bench;
 mod demo;
 pub mod error;
 pub mod isolation;
@@ -31,19 +32,21 @@ pub const HELPER_ARGUMENT: &str = "--lab";
 /// # Errors
 /// This machine does not allow namespaces; the text says what it needs.
 pub fn main(scenario: Option<&Path>, json: bool) -> anyhow::Result<u8> {
+    in_sandbox(|program| match scenario {
+        None => demo::run(program, json),
+        Some(directory) => scenario::run(program, directory, json),
+    })
+}
+
+/// Does something in a sandbox. The exit code.
+fn in_sandbox(work: impl FnOnce(&Path) -> anyhow::Result<u8>) -> anyhow::Result<u8> {
     match isolate().context("the lab can't start")? {
         Side::Ended(code) => Ok(u8::try_from(code).unwrap_or(1)),
-        Side::Inside => {
-            let program = env::current_exe()?;
-            match scenario {
-                None => demo::run(&program, json),
-                Some(directory) => scenario::run(&program, directory, json),
-            }
-        }
+        Side::Inside => work(&env::current_exe()?),
     }
 }
 
-/// Runs a helper process: a web server, a check for it, or the client that watches.
+/// Runs a helper process, or the benchmark: a web server, a check for it, or the client that watches.
 ///
 /// # Errors
 /// The arguments make no sense, or the network does not work.
@@ -55,6 +58,10 @@ pub fn help(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<u8> {
         ["fetch", address] => service::fetch(address.parse()?),
         ["probe", address, micros] => {
             probe::probe(address.parse()?, Duration::from_micros(micros.parse()?))
+        }
+        ["bench", rounds] => {
+            let rounds = rounds.parse()?;
+            in_sandbox(|program| bench::run(program, rounds))
         }
         _ => anyhow::bail!("the lab's helpers are not for people: see `standfast lab`"),
     }

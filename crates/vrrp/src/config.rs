@@ -32,8 +32,6 @@ pub struct Config {
     pub announcements: Announcements,
     /// As master, leave a lower-priority advert unanswered (`lower_prio_no_advert`).
     pub lower_prio_no_advert: bool,
-    /// Send one last advert when yielding to a higher priority (`higher_prio_send_advert`).
-    pub higher_prio_send_advert: bool,
 }
 
 /// Protocol version.
@@ -167,7 +165,6 @@ impl Config {
             checksum: ChecksumMode::PseudoHeader,
             announcements: Announcements::default(),
             lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
         }
     }
 }

@@ -301,7 +301,11 @@ impl Router {
         self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
         let repeat = self.config.announcements.master_repeat;
         self.outputs.push_back(Output::Announce { repeat });
-        self.transition(now, State::Master(Master::new(now, &self.config)), cause);
+        let mut master = Master::new(now, &self.config);
+        if let Cause::Preempted { master: other, .. } = cause {
+            master.taken_from = Some(other);
+        }
+        self.transition(now, State::Master(master), cause);
     }
 
     fn transition(&mut self, now: Instant, to: State, cause: Cause) {
@@ -364,8 +368,10 @@ impl Router {
     /// "I am master" before it has listened again.
     fn step_down_if_late(&mut self, now: Instant) {
         let State::Master(master) = &self.state else { return };
-        let adverts = u32::from(self.config.down_timer_adverts);
-        let patience = self.config.advert_interval.duration() * adverts.saturating_sub(1);
+        // Peers of a lower priority wait at least as long as we would, counted from our last advert.
+        let Config { version, advert_interval, down_timer_adverts, .. } = self.config;
+        let hold = timers::master_down(version, self.priority, advert_interval, down_timer_adverts);
+        let patience = hold.saturating_sub(advert_interval.duration());
         let by = now.saturating_since(master.advert_at);
         if by > patience && !self.priority.is_owner() {
             self.outputs.push_back(Output::LetGo);
@@ -411,6 +417,7 @@ impl Router {
                     DownTimer { since: now, adverts: 0, interval: backup.timer.interval };
                 backup.master = Some(heard);
                 backup.outranked = None;
+                backup.preempt_at = None;
             }
             return;
         }
@@ -465,8 +472,12 @@ impl Router {
             self.advertise_now(now);
         }
         self.announce_against_lower(now);
-        let event = Event::LowerPriorityHeard { source, priority };
-        self.outputs.push_back(Output::Event(event));
+        let State::Master(master) = &mut self.state else { return };
+        // The last advert of the one that we took over from is no news.
+        if master.taken_from.take_if(|other| *other == source).is_none() {
+            let event = Event::LowerPriorityHeard { source, priority };
+            self.outputs.push_back(Output::Event(event));
+        }
     }
 
     fn yield_to(&mut self, now: Instant, advert: Advert, tie: bool) {

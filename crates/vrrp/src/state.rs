@@ -48,6 +48,8 @@ pub(crate) struct Master {
     /// When, and how many for each address.
     pub(crate) second_burst: Option<(Instant, u32)>,
     pub(crate) refresh_at: Option<Instant>,
+    /// The master that it took over from while that one was alive, until its last advert.
+    pub(crate) taken_from: Option<Ipv4Addr>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +85,7 @@ impl Master {
             advert_at: now + config.advert_interval.duration(),
             second_burst: (!delay.is_zero()).then(|| (now + delay, announcements.master_repeat)),
             refresh_at: (!refresh.is_zero()).then(|| now + refresh),
+            taken_from: None,
         }
     }
 }

@@ -26,7 +26,8 @@ const LAYERS: [&str; 11] = [
 const STRANGERS: [(&str, &[&str]); 2] =
     [("sim", &["conf"]), ("kernel", &["vrrp", "failover", "conf", "sim"])];
 const LINES: usize = 800;
-const COLUMNS: usize = 110;
+/// For comments; code is held to 100 by rustfmt.
+const COLUMNS: usize = 120;
 /// The only room in which the word may stand in code.
 const UNSAFE_ROOM: &str = "crates/kernel";
 

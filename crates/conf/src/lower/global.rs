@@ -21,7 +21,6 @@ pub(crate) struct Defaults {
     pub(crate) checksum_as_v2: bool,
     pub(crate) down_timer_adverts: u8,
     pub(crate) lower_prio_no_advert: bool,
-    pub(crate) higher_prio_send_advert: bool,
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
     pub(crate) startup_delay: Duration,
@@ -49,7 +48,6 @@ impl Default for Defaults {
             checksum_as_v2: false,
             down_timer_adverts: 3,
             lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
             check_unicast_src: false,
             script_user: None,
             startup_delay: Duration::ZERO,
@@ -138,11 +136,18 @@ impl Lowering<'_> {
                     self.defaults.lower_prio_no_advert = flag;
                 }
             }
-            "vrrp_higher_prio_send_advert" => {
-                if let Some(flag) = self.flag(statement) {
-                    self.defaults.higher_prio_send_advert = flag;
+            "vrrp_rt_priority" => {
+                if let Some((priority, _)) = self.small(statement, 1, 99, "none is used") {
+                    self.model.global.realtime_priority = Some(priority);
                 }
             }
+            "vrrp_priority" => {
+                if let Some((nice, _)) = self.small(statement, -20, 19, "none is used") {
+                    self.model.global.nice = Some(nice);
+                }
+            }
+            // Its memory is always locked, where that is permitted.
+            "vrrp_no_swap" => {}
             "vrrp_startup_delay" => {
                 let low = Duration::from_millis(1);
                 if let Some((delay, _)) = self.seconds(statement, low, LONGEST, "no delay is used")

@@ -64,7 +64,6 @@ pub(super) struct Draft {
     pub(super) announcements: Announcements,
     pub(super) down_timer_adverts: u8,
     pub(super) lower_prio_no_advert: bool,
-    pub(super) higher_prio_send_advert: bool,
     pub(super) peers: Vec<(UnicastPeer, Span)>,
     pub(super) peers_span: Option<Span>,
     pub(super) check_source: bool,
@@ -125,7 +124,6 @@ impl Lowering<'_> {
             announcements: defaults.announcements(),
             down_timer_adverts: defaults.down_timer_adverts,
             lower_prio_no_advert: defaults.lower_prio_no_advert,
-            higher_prio_send_advert: defaults.higher_prio_send_advert,
             peers: Vec::new(),
             peers_span: None,
             check_source: defaults.check_unicast_src,
@@ -213,11 +211,6 @@ impl Lowering<'_> {
             "lower_prio_no_advert" => {
                 if let Some(flag) = self.flag(statement) {
                     draft.lower_prio_no_advert = flag;
-                }
-            }
-            "higher_prio_send_advert" => {
-                if let Some(flag) = self.flag(statement) {
-                    draft.higher_prio_send_advert = flag;
                 }
             }
             _ if name.starts_with("garp_") => {

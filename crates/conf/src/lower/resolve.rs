@@ -40,7 +40,6 @@ impl Lowering<'_> {
         router.checksum = resolve_checksum(&draft);
         router.announcements = draft.announcements;
         router.lower_prio_no_advert = draft.lower_prio_no_advert;
-        router.higher_prio_send_advert = draft.higher_prio_send_advert;
         router.addresses = draft.advertised();
         self.check_addresses(&draft);
         self.reused_vrid(&draft, vrid, &interface, &router.transport);

@@ -100,7 +100,9 @@ struct Pulse<'a> {
 impl<'a> Pulse<'a> {
     fn prepare(channel: &'a mut Channel, messages: Vec<ToPulse>) -> anyhow::Result<Self> {
         let mut messages = messages.into_iter();
-        let Some(ToPulse::Begin { config, adopt, scripts }) = messages.next() else {
+        let Some(ToPulse::Begin { config, realtime_priority, nice, adopt, scripts }) =
+            messages.next()
+        else {
             anyhow::bail!("the supervisor did not begin with a configuration");
         };
         let signals = SignalFd::open(&SIGNALS)?;
@@ -117,6 +119,7 @@ impl<'a> Pulse<'a> {
             flood: Flood::default(),
             releasing: false,
         };
+        pulse.hurry(realtime_priority, nice);
         pulse.survey()?;
         for (name, success) in scripts {
             pulse.input(Input::Script { name, success });
@@ -127,6 +130,19 @@ impl<'a> Pulse<'a> {
             pulse.handle_message(message);
         }
         Ok(pulse)
+    }
+
+    /// Takes the priority that the file asks for. Being refused is worth a line, not an end.
+    fn hurry(&mut self, realtime_priority: Option<u8>, nice: Option<i8>) {
+        let realtime = realtime_priority
+            .map(|priority| process::set_realtime(process::Realtime::RoundRobin, priority));
+        let nice = nice.map(process::set_nice);
+        for result in [realtime, nice].into_iter().flatten() {
+            if let Err(error) = result {
+                let text = format!("runs at ordinary priority: {error}");
+                self.tell(&FromPulse::Log(Level::Warning, text));
+            }
+        }
     }
 
     fn start(&mut self, mut adopt: BTreeSet<InstanceName>) {
@@ -278,9 +294,11 @@ impl<'a> Pulse<'a> {
     fn apply(&mut self, output: Output) {
         match self.world.apply(output) {
             Ok(()) => {}
-            Err(world::Refusal::Address { index, address, error }) => {
-                self.brain
-                    .handle_input(clock::now(), Input::AddressRefused { index, address, error });
+            Err(world::Refusal::Address { index, address, error, lasting }) => {
+                self.brain.handle_input(
+                    clock::now(),
+                    Input::AddressRefused { index, address, error, lasting },
+                );
             }
             Err(world::Refusal::Other(text)) => self.tell(&FromPulse::Log(Level::Warning, text)),
         }

@@ -27,7 +27,7 @@ pub(crate) struct Lost;
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// An address.
-    Address { index: IfIndex, address: IpAddr, error: String },
+    Address { index: IfIndex, address: IpAddr, error: String, lasting: bool },
     /// Anything else, in words.
     Other(String),
 }
@@ -203,6 +203,7 @@ impl World {
             index,
             address: address.prefix.address(),
             error: error.to_string(),
+            lasting: error.class == Class::Refused,
         };
         if let Some(port) = self.ports.get_mut(&index) {
             port.open_arp(index).map_err(refuse)?;

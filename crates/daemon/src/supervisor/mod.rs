@@ -1,29 +1,30 @@
 //! The supervisor: reads the configuration, watches over pulse, runs every script, writes the log.
 
+mod configuration;
 mod ready;
 mod start;
 
-use std::{process::ExitStatus, time::Duration};
+use std::{fs, process::ExitStatus, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
-use standfast_conf::{Command, Model, User};
+use standfast_conf::Command;
 use standfast_failover::Event;
 use standfast_kernel::{
     clock,
     process::{
-        self, Credentials, Environment, Launch, Output, Pid, PidFile, Spawn,
+        self, Launch, Pid, PidFile,
         signal::{self, SignalFd},
-        spawn,
     },
 };
-use standfast_types::{InstanceName, Instant};
+use standfast_types::Instant;
 
 use crate::{
     Options,
     channel::Channel,
+    command,
     describe::describe,
     limit::Overdue,
     log::Log,
@@ -34,10 +35,10 @@ use crate::{
     status::{Board, write_dump},
 };
 
-pub use start::{PULSE_ARGUMENT, host_name, run};
+use configuration::Configuration;
+pub use configuration::host_name;
+pub use start::{PULSE_ARGUMENT, run};
 
-/// Scripts without a user of their own run as this one where it exists, as keepalived has it.
-const SCRIPT_USER: &str = "keepalived_script";
 /// How long notify commands may go on after the last address is gone.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Longer than pulse needs to let go of anything: the slowest advert interval is 255 s, but a successor
@@ -46,7 +47,7 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(45);
 
 struct Supervisor {
     options: Options,
-    model: Model,
+    configuration: Configuration,
     log: Log,
     signals: SignalFd,
     timer: clock::Timer,
@@ -98,6 +99,7 @@ impl Supervisor {
         for pid in self.scripts.running() {
             let _ = process::kill_group(pid, signal::SIGKILL);
         }
+        let _ = fs::remove_file(&self.options.pulse_pid_file);
         self.log.info("stopped");
         Ok(self.exit_code)
     }
@@ -330,14 +332,8 @@ impl Supervisor {
     }
 
     fn spawn(&self, command: &Command) -> anyhow::Result<Pid> {
-        let mut what = Spawn::new(&command.argv);
-        what.environment = Environment::Cleaned;
-        what.credentials = credentials(command.user.as_ref())?;
-        if self.options.console && !self.options.background {
-            what.stdout = Output::Inherited;
-            what.stderr = Output::Inherited;
-        }
-        Ok(spawn(what)?)
+        let visible = self.options.console && !self.options.background;
+        command::start(command, self.configuration.model.global.script_security, visible)
     }
 
     fn ask_to_stop(&mut self) {
@@ -366,38 +362,19 @@ impl Supervisor {
             return;
         }
         let path = self.options.file.display().to_string();
-        let Some(model) = start::reload(&self.options, &self.model, &mut self.log) else {
+        let running = &self.configuration;
+        let Some(new) = configuration::reload(&self.options, running, &mut self.log) else {
             self.log.error(&format!("{path} is refused; nothing has changed"));
             return;
         };
-        let gone: Vec<&InstanceName> =
-            self.model.notify.keys().filter(|name| !model.notify.contains_key(*name)).collect();
-        self.log.info(&format!("{path} reloaded; {} instances removed", gone.len()));
-        self.scripts.reconfigure(clock::now(), model.scripts.clone());
-        self.notifications.reconfigure(model.notify.clone());
-        self.send(&ToPulse::Reload(model.failover.clone()));
-        self.model = model;
+        self.log.info(&format!("{path} reloaded"));
+        if self.options.vrrp {
+            self.scripts.reconfigure(clock::now(), new.model.scripts.clone());
+            self.notifications.reconfigure(new.model.notify.clone());
+        }
+        self.send(&ToPulse::Reload(new.model.failover.clone()));
+        self.configuration = new;
     }
-}
-
-/// Whom a command runs as: its user, else `keepalived_script` where that user exists, else ourselves.
-fn credentials(user: Option<&User>) -> anyhow::Result<Option<Credentials>> {
-    let Some(user) = user else {
-        let account = process::user_by_name(SCRIPT_USER)?;
-        return Ok(account.map(|account| Credentials {
-            uid: account.uid,
-            gid: account.gid,
-            groups: vec![account.gid],
-        }));
-    };
-    let account = process::user_by_name(&user.name)?
-        .ok_or_else(|| anyhow::anyhow!("user {} does not exist", user.name))?;
-    let gid = match &user.group {
-        None => account.gid,
-        Some(group) => process::group_by_name(group)?
-            .ok_or_else(|| anyhow::anyhow!("group {group} does not exist"))?,
-    };
-    Ok(Some(Credentials { uid: account.uid, gid, groups: vec![gid] }))
 }
 
 fn end(pid: Pid, overdue: Overdue) {

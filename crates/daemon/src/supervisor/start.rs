@@ -1,8 +1,7 @@
 //! From the command line to a running supervisor, and from a file to a model.
 
-use std::{collections::BTreeSet, env, ffi::OsString, fs, os::unix::net::UnixStream};
+use std::{collections::BTreeSet, ffi::OsString, fs, os::unix::net::UnixStream};
 
-use standfast_conf::{Diagnostic, Disk, Loaded, Model, Severity, Sources, load};
 use standfast_kernel::{
     clock,
     process::{
@@ -14,7 +13,10 @@ use standfast_kernel::{
 };
 use standfast_types::InstanceName;
 
-use super::{Pulse, Stop, Supervisor};
+use super::{
+    Pulse, Stop, Supervisor,
+    configuration::{self, Configuration},
+};
 use crate::{
     Options, channel::Channel, log::Log, message::ToPulse, notify::Notifications, respawn::Respawn,
     scripts::Scripts, status::Board,
@@ -33,9 +35,7 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
     let console = options.console;
     let syslog = options.syslog.map(|facility| Syslog::new(&options.name, facility));
     let mut log = Log::new(console, syslog, options.detail);
-    let loaded = read(&options);
-    report(&loaded, &mut log);
-    let Some(model) = loaded.model else {
+    let Some(configuration) = configuration::read(&options, &mut log) else {
         log.error(&format!("{} can't run; not started", options.file.display()));
         let exists = fs::metadata(&options.file).is_ok();
         return Ok(if exists { BAD_CONFIGURATION } else { NO_CONFIGURATION });
@@ -44,7 +44,7 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
         log.warning(text);
     }
     if options.dump {
-        log.info(&format!("configuration: {}", serde_json::to_string(&model)?));
+        log.info(&format!("configuration: {}", serde_json::to_string(&configuration.model)?));
     }
     let launch = if options.background { Some(process::daemonize()?) } else { None };
     let pid_file = match PidFile::acquire(&options.pid_file) {
@@ -60,7 +60,7 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
             None
         }
     };
-    Supervisor::new(options, model, log, launch, pid_file)?.run()
+    Supervisor::new(options, configuration, log, launch, pid_file)?.run()
 }
 
 /// Lets the process in the foreground end.
@@ -70,67 +70,10 @@ pub(super) fn finish(launch: Option<Launch>, code: u8) {
     }
 }
 
-/// A new model for a running daemon; `None` when the file must not be taken over.
-pub(super) fn reload(options: &Options, running: &Model, log: &mut Log) -> Option<Model> {
-    let loaded = read(options);
-    report(&loaded, log);
-    let broken = loaded.diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let model = loaded.model?;
-    // A file that starts a daemon may still have lost an instance to a mistake: then the address
-    // that is being served is worth more than the change.
-    let mut names = running.failover.instances.iter().map(|instance| &instance.name);
-    let lost = names.find(|name| model.failover.instances.iter().all(|i| i.name != **name));
-    match lost {
-        Some(name) if broken => {
-            log.error(&format!("instance {name} would be lost to the mistakes above"));
-            None
-        }
-        _ => Some(model),
-    }
-}
-
-fn read(options: &Options) -> Loaded {
-    let config_id = options.config_id.clone().unwrap_or_else(host_name);
-    let seed = clock::now().as_nanos();
-    let environment = env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let conf = standfast_conf::Options { config_id, seed, environment };
-    load(&options.file, &conf, &Disk::default())
-}
-
-/// The host's name up to the first dot: what `@id` conditions are compared with by default.
-#[must_use]
-pub fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    name.split('.').next().unwrap_or_default().to_owned()
-}
-
-/// `/etc/keepalived/keepalived.conf:12:5: SF0101 ...`, with what to write instead.
-fn one_line(diagnostic: &Diagnostic, sources: &Sources) -> String {
-    let span = diagnostic.primary.span;
-    let at = sources.position(span);
-    let path = sources.path(span).display();
-    let (code, message) = (diagnostic.code, &diagnostic.message);
-    let hint = diagnostic.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{path}:{}:{}: {code} {message}{hint}", at.line, at.column)
-}
-
-fn report(loaded: &Loaded, log: &mut Log) {
-    for diagnostic in &loaded.diagnostics {
-        let line = one_line(diagnostic, &loaded.sources);
-        match diagnostic.severity {
-            Severity::Error => log.error(&line),
-            Severity::Warning => log.warning(&line),
-            Severity::Note => log.detail(&line),
-        }
-    }
-}
-
 impl Supervisor {
     fn new(
         options: Options,
-        model: Model,
+        configuration: Configuration,
         log: Log,
         launch: Option<Launch>,
         pid_file: Option<PidFile>,
@@ -148,12 +91,13 @@ impl Supervisor {
         let mut scripts = Scripts::default();
         let mut notifications = Notifications::default();
         if options.vrrp {
+            let model = &configuration.model;
             scripts.reconfigure(clock::now(), model.scripts.clone());
             notifications.reconfigure(model.notify.clone());
         }
         Ok(Self {
             options,
-            model,
+            configuration,
             log,
             signals,
             timer: clock::Timer::new()?,
@@ -184,8 +128,11 @@ impl Supervisor {
         what.stdin = Some(theirs.into());
         let pid = spawn(what)?;
         let mut channel = Channel::new(ours)?;
+        let model = &self.configuration.model;
         channel.send(&ToPulse::Begin {
-            config: self.model.failover.clone(),
+            config: model.failover.clone(),
+            realtime_priority: model.global.realtime_priority,
+            nice: model.global.nice,
             adopt,
             scripts: self.scripts.results(),
         })?;

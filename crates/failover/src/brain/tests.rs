@@ -337,6 +337,44 @@ fn a_reload_touches_only_what_differs() {
 }
 
 #[test]
+fn a_script_that_a_reload_adds_costs_nothing_until_it_fails() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    machine.brain.reconfigure(machine.now, tracked(0));
+    assert_eq!(removes(&machine.drain()), 0);
+    assert_eq!(machine.state("V"), StateName::Master);
+    machine.script(false);
+    assert_eq!(machine.state("V"), StateName::Fault);
+}
+
+#[test]
+fn an_address_that_the_kernel_refuses_for_good_makes_way_for_another_machine() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let refused = |lasting| Input::AddressRefused {
+        index: ETH0,
+        address: ADDRESS.into(),
+        error: "no".to_owned(),
+        lasting,
+    };
+    machine.input(refused(false));
+    assert_eq!(machine.state("V"), StateName::Master);
+    assert_eq!(good_byes(&machine.input(refused(true))), 1);
+    assert_eq!(machine.snapshot("V").faults, [Fault::AddressRefused(ADDRESS.into())]);
+    machine.brain.reconfigure(machine.now, config(vec![instance("V", 51, ADDRESS)]));
+    machine.drain();
+    assert_eq!(machine.state("V"), StateName::Backup, "a reload is a new chance");
+}
+
+#[test]
+fn the_same_address_on_another_interface_is_left_alone_unless_it_is_ours() {
+    for (ours, expected) in [(false, 0), (true, 1)] {
+        let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
+        machine.input(Input::Link { index: ETH1, name: "lo".into(), running: true });
+        machine.input(Input::Address { index: ETH1, address: ADDRESS.into(), ours });
+        assert_eq!(removes(&machine.start(&[])), expected);
+    }
+}
+
+#[test]
 fn announcements_keep_the_configured_gap() {
     let mut paced = instance("V", 51, ADDRESS);
     paced.router.announcements.gap = Duration::from_millis(100);

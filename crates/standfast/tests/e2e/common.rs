@@ -99,14 +99,14 @@ pub(crate) fn install_script(stage: &mut Stage, node: &str, scenario: &str) -> a
     Ok(stage.topology.node(node)?.write_program(&place, text(scenario)?.as_bytes())?)
 }
 
-/// Waits until something is so.
+/// Waits until something is so: at most this long on a quiet machine, and three times as long on a busy one.
 pub(crate) fn wait_for(
     stage: &mut Stage,
     what: &str,
     limit: Duration,
     done: impl FnMut(&mut Stage) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
-    let reached = stage.wait_until(limit, done)?;
+    let reached = stage.wait_until(limit * 3, done)?;
     anyhow::ensure!(reached, "within {limit:?} it did not come to: {what}");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! `standfast check --format json` on the files of the deployments: every mistake, at its place,
-//! with what to write instead.
+//! `standfast check --format json` on the files of the deployments: every mistake, at its place, with
+//! what to write instead.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 

@@ -207,6 +207,18 @@ fn preempt_delay_counts_from_the_first_lower_priority_advert() {
     assert_eq!(waited, 10);
 }
 
+/// Found by fuzzing: the delay ended between the good-bye and the skew, and was due for ever.
+#[test]
+fn a_good_bye_ends_a_preempt_delay() {
+    let preempt = Preempt::After(Duration::from_secs(3));
+    let mut bench = Bench::backup(Config { preempt, ..config(Version::V2) });
+    bench.advert(LOWER, 50);
+    bench.wait(Duration::from_millis(2_900));
+    bench.advert(LOWER, 0);
+    let (next, _) = bench.router.next_deadline().expect("it waits");
+    assert_eq!(next.saturating_since(bench.now), Duration::from_nanos(609_375_000));
+}
+
 #[test]
 fn a_better_master_calls_off_a_delayed_preemption() {
     let preempt = Preempt::After(Duration::from_secs(3));
@@ -285,6 +297,17 @@ fn a_master_answers_a_lower_priority_at_once_and_announces_again() {
     let expected =
         [Output::Advertise { priority: 100 }, Output::Announce { repeat: 5 }, Output::Event(event)];
     assert_eq!(outputs, expected);
+}
+
+#[test]
+fn the_last_advert_of_a_preempted_master_is_answered_but_no_news() {
+    let mut bench = Bench::backup(config(Version::V2));
+    bench.wait(3 * SECOND);
+    bench.advert(LOWER, 99);
+    bench.run_until_master();
+    let answer = [Output::Advertise { priority: 100 }, Output::Announce { repeat: 5 }];
+    assert_eq!(bench.advert(LOWER, 99), answer);
+    assert_eq!(bench.advert(LOWER, 99).len(), 3, "the second one is");
 }
 
 #[test]
@@ -396,6 +419,17 @@ fn a_master_that_is_a_little_late_stays_master() {
     bench.now = bench.now + Duration::from_millis(2_900);
     bench.router.handle_timeout(bench.now);
     assert_eq!(bench.drain(), [Output::Advertise { priority: 100 }]);
+}
+
+#[test]
+fn with_one_advert_to_miss_ordinary_lateness_is_still_no_reason_to_step_down() {
+    let mut bench = Bench::master(Config { down_timer_adverts: 1, ..config(Version::V2) });
+    bench.now = bench.now + Duration::from_millis(1_500);
+    bench.router.handle_timeout(bench.now);
+    assert_eq!(bench.drain(), [Output::Advertise { priority: 100 }]);
+    bench.now = bench.now + Duration::from_millis(1_610);
+    bench.router.handle_timeout(bench.now);
+    assert_eq!(bench.state(), StateName::Backup);
 }
 
 #[test]

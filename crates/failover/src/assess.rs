@@ -1,0 +1,117 @@
+//! What interfaces, sources and trackers mean for an instance: its priority, and every reason for FAULT.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::Ipv4Addr,
+};
+
+use standfast_types::{Instant, ScriptName};
+use standfast_vrrp::{Input as RouterInput, StateName};
+
+use crate::{
+    Fault, InstanceConfig, InstanceEvent, Output,
+    instance::Instance,
+    tracker::{Effect, ScriptState},
+    world::World,
+};
+
+/// The sum of an instance's weights, and every reason for FAULT.
+pub(crate) fn assess(
+    config: &InstanceConfig,
+    source: Option<Ipv4Addr>,
+    scripts: &BTreeMap<ScriptName, ScriptState>,
+    world: &World,
+) -> (i32, BTreeSet<Fault>) {
+    let mut faults = BTreeSet::new();
+    let interface = &config.interface;
+    match world.link(interface) {
+        None => {
+            faults.insert(Fault::InterfaceMissing(interface.clone()));
+        }
+        Some(link) => {
+            if !link.running && config.track_primary {
+                faults.insert(Fault::InterfaceDown(interface.clone()));
+            }
+            if source.is_none() {
+                faults.insert(Fault::NoSource(interface.clone()));
+            }
+        }
+    }
+    if let Some(source) = config.source
+        && config.track_source
+        && world.holders(source.into()).next().is_none()
+    {
+        faults.insert(Fault::SourceMissing(source));
+    }
+    let mut sum = 0_i32;
+    let interfaces = config.track_interfaces.iter().map(|track| {
+        let effect = track.weight.effect(Some(world.is_running(&track.interface)));
+        (effect, Fault::TrackedInterface(track.interface.clone()))
+    });
+    let scripts = config.track_scripts.iter().map(|track| {
+        let up = scripts.get(&track.script).and_then(ScriptState::up);
+        (track.weight.effect(up), Fault::Script(track.script.clone()))
+    });
+    for (effect, fault) in interfaces.chain(scripts) {
+        match (effect, fault) {
+            (Effect::Weight(weight), _) => sum = sum.saturating_add(weight),
+            (Effect::Pending, Fault::Script(name)) => {
+                faults.insert(Fault::ScriptPending(name));
+            }
+            (Effect::Fault | Effect::Pending, fault) => {
+                faults.insert(fault);
+            }
+        }
+    }
+    (sum, faults)
+}
+
+/// Gives an instance's router the priority that its trackers leave it.
+pub(crate) fn apply_weight(
+    now: Instant,
+    instance: &mut Instance,
+    weight: i32,
+    world: &World,
+    out: &mut VecDeque<Output>,
+) {
+    let from = instance.router.snapshot().priority;
+    let to = instance.config.router.priority.weighted(weight);
+    if from != to {
+        instance.feed(now, RouterInput::Priority(to), world, out);
+        instance.emit(InstanceEvent::Priority { from, to }, out);
+    }
+}
+
+/// Tells an instance's router whether it can take part.
+pub(crate) fn apply_faults(
+    now: Instant,
+    instance: &mut Instance,
+    mut faults: BTreeSet<Fault>,
+    world: &World,
+    out: &mut VecDeque<Output>,
+) {
+    let state = instance.router.snapshot().state;
+    if state != StateName::Init {
+        // A script that a reload adds must not cost the address until its first result.
+        faults.retain(|fault| !matches!(fault, Fault::ScriptPending(_)));
+    }
+    if faults == instance.faults {
+        return;
+    }
+    let was_faulty = !instance.faults.is_empty();
+    instance.faults = faults;
+    if instance.faults.is_empty() {
+        instance.feed(now, RouterInput::Recover, world, out);
+        return;
+    }
+    // Until the first result of a script it waits quietly, without a FAULT to tell anybody of.
+    let only_pending = instance.faults.iter().all(|fault| matches!(fault, Fault::ScriptPending(_)));
+    if state == StateName::Init && only_pending {
+        return;
+    }
+    instance.feed(now, RouterInput::Fault, world, out);
+    if was_faulty && state == StateName::Fault {
+        let faults = instance.faults.iter().cloned().collect();
+        instance.emit(InstanceEvent::Faults(faults), out);
+    }
+}

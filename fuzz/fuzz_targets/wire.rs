@@ -1,0 +1,33 @@
+//! VRRP and ARP: no bytes make a decoder panic, and what parses is what its accessors say.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use standfast_wire::{
+    arp,
+    vrrp::{Fields, Packet, PseudoHeader, Repr, V2, V3},
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some(packet) = arp::Repr::parse(bytes) {
+        assert_eq!(arp::Repr::parse(&packet.emit()), Some(packet));
+    }
+    let Ok(packet) = Packet::parse(bytes) else { return };
+    let addresses: Vec<_> = packet.addresses().collect();
+    let (vrid, priority) = (packet.vrid(), packet.priority());
+    let addresses = addresses.as_slice();
+    let repr = match packet.fields() {
+        Fields::V2 { interval_seconds, password, .. } => {
+            let password = Some(password);
+            Repr::V2(V2 { vrid, priority, interval_seconds, password, addresses })
+        }
+        Fields::V3 { interval_centis } => {
+            Repr::V3(V3 { vrid, priority, interval_centis, addresses })
+        }
+    };
+    let mut emitted = Vec::new();
+    repr.emit(PseudoHeader::Absent, &mut emitted);
+    let again = Packet::parse(&emitted).expect("what was emitted parses");
+    assert!(again.checksum_is_intact(PseudoHeader::Absent));
+    assert_eq!((again.vrid(), again.priority()), (vrid, priority));
+    assert!(again.addresses().eq(packet.addresses()));
+});
