@@ -11,12 +11,12 @@ use crate::security::changeable_part;
 /// Commands without a user of their own run as this one where it exists, as keepalived has it.
 const SCRIPT_USER: &str = "keepalived_script";
 
-/// Starts a command. With `security` a program that others can change does not run as root; `visible`
-/// output goes where the log goes.
+/// Starts a command. With `security` a program that others can change does not run as root; `complaints`
+/// go where the log goes.
 ///
 /// # Errors
 /// There is no such program, user or group, or it may not run.
-pub(crate) fn start(command: &Command, security: bool, visible: bool) -> anyhow::Result<Pid> {
+pub(crate) fn start(command: &Command, security: bool, complaints: bool) -> anyhow::Result<Pid> {
     let credentials = credentials(command.user.as_ref())?;
     let as_root = match &credentials {
         Some(credentials) => credentials.uid == 0,
@@ -28,8 +28,8 @@ pub(crate) fn start(command: &Command, security: bool, visible: bool) -> anyhow:
     let mut what = Spawn::new(&command.argv);
     what.environment = Environment::Cleaned;
     what.credentials = credentials;
-    if visible {
-        what.stdout = Output::Inherited;
+    // What a check prints every other second is no news; what it complains about may be.
+    if complaints {
         what.stderr = Output::Inherited;
     }
     Ok(spawn(what)?)

@@ -332,8 +332,9 @@ impl Supervisor {
     }
 
     fn spawn(&self, command: &Command) -> anyhow::Result<Pid> {
-        let visible = self.options.console && !self.options.background;
-        command::start(command, self.configuration.model.global.script_security, visible)
+        let Options { console, background, detail, .. } = self.options;
+        let complaints = console && detail && !background;
+        command::start(command, self.configuration.model.global.script_security, complaints)
     }
 
     fn ask_to_stop(&mut self) {
