@@ -95,6 +95,8 @@ struct Pulse<'a> {
     signals: SignalFd,
     flood: Flood,
     releasing: bool,
+    /// The supervisor is gone.
+    orphaned: bool,
 }
 
 impl<'a> Pulse<'a> {
@@ -118,6 +120,7 @@ impl<'a> Pulse<'a> {
             signals,
             flood: Flood::default(),
             releasing: false,
+            orphaned: false,
         };
         pulse.hurry(realtime_priority, nice);
         pulse.survey()?;
@@ -172,15 +175,16 @@ impl<'a> Pulse<'a> {
     }
 
     fn wait(&self) -> anyhow::Result<()> {
-        let mut channel = PollFlags::IN;
-        if self.channel.has_backlog() {
-            channel |= PollFlags::OUT;
-        }
         let mut fds = vec![
             PollFd::new(&self.timer, PollFlags::IN),
-            PollFd::new(&*self.channel, channel),
             PollFd::new(&self.signals, PollFlags::IN),
         ];
+        // A line whose other end is gone is always readable: it would never let us wait.
+        if !self.orphaned {
+            let backlog = self.channel.has_backlog();
+            let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            fds.push(PollFd::new(&*self.channel, flags));
+        }
         fds.extend(self.world.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         wait(&mut fds, None)?;
         self.timer.clear();
@@ -241,7 +245,8 @@ impl<'a> Pulse<'a> {
         for message in received.messages {
             self.handle_message(message);
         }
-        if received.closed {
+        if received.closed && !self.orphaned {
+            self.orphaned = true;
             // Without a supervisor nobody would restart us or run the checks.
             self.release();
         }
