@@ -126,6 +126,10 @@ fn describe_faults(faults: &[Fault]) -> String {
             }
             Fault::TrackedInterface(name) => format!("tracked interface {name} is down"),
             Fault::Script(name) => format!("script {name} fails"),
+            Fault::CannotListen(name) => format!("no VRRP can be received on interface {name}"),
+            Fault::AddressInterface(name) => {
+                format!("interface {name}, for one of its addresses, is missing or down")
+            }
             Fault::AddressRefused(address) => format!("the kernel refuses address {address}"),
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),
         })

@@ -15,6 +15,8 @@ use crate::limit::{Overdue, Running};
 
 /// A command may run for as long as it likes while nothing waits behind it; then for this long.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How long a running command may go on when the daemon stops.
+const HURRY: Duration = Duration::from_secs(1);
 /// Changes that wait behind a running command. Beyond it the oldest are dropped: only the newest matter.
 const WAITING: usize = 8;
 
@@ -97,6 +99,13 @@ impl Notifications {
                 running.limit(now + LIMIT);
             }
             queue.running = Some(running);
+        }
+    }
+
+    /// The daemon stops: what runs has a moment to end, so that the last state gets there.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        for running in self.queues.values_mut().filter_map(|queue| queue.running.as_mut()) {
+            running.limit(now + HURRY);
         }
     }
 

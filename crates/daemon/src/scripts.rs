@@ -51,7 +51,10 @@ impl Scripts {
         let mut old = std::mem::take(&mut self.entries);
         for script in scripts {
             let entry = match old.remove(&script.name) {
-                Some(entry) => Entry { script, ..entry },
+                Some(entry) => {
+                    let next = entry.next.min(now + script.interval);
+                    Entry { script, next, ..entry }
+                }
                 None => Entry {
                     script,
                     next: now,
@@ -140,12 +143,6 @@ impl Scripts {
         }
         entry.last = Some(success);
         Some((name.clone(), success))
-    }
-
-    /// The last results, for a pulse that begins.
-    pub(crate) fn results(&self) -> BTreeMap<ScriptName, bool> {
-        let known = |(name, entry): (&ScriptName, &Entry)| Some((name.clone(), entry.last?));
-        self.entries.iter().filter_map(known).collect()
     }
 
     /// The process groups that still run.
@@ -260,6 +257,5 @@ mod tests {
         let mut scripts = scripts();
         assert!(scripts.failed(&"check".into()));
         assert!(!scripts.failed(&"check".into()));
-        assert_eq!(scripts.results(), BTreeMap::from([("check".into(), false)]));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use standfast_failover::{Event, Fault, InstanceEvent};
-use standfast_types::{InstanceName, Priority};
+use standfast_types::{InstanceName, Priority, ScriptName};
 use standfast_vrrp::{Event as Election, StateName};
 
 /// One instance.
@@ -27,12 +27,20 @@ pub(crate) struct Status {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     instances: BTreeMap<InstanceName, Status>,
+    /// As `rise` and `fall` see them.
+    scripts: BTreeMap<ScriptName, bool>,
 }
 
 impl Board {
     /// Follows an event. `words` is what the log says of it.
     pub(crate) fn handle_event(&mut self, event: &Event, words: &str) {
-        let Event::Instance { name, kind } = event else { return };
+        let (name, kind) = match event {
+            Event::Instance { name, kind } => (name, kind),
+            Event::Script { name, up } => {
+                self.scripts.insert(name.clone(), *up);
+                return;
+            }
+        };
         let status = self.instances.entry(name.clone()).or_insert_with(|| Status {
             state: StateName::Init,
             priority: None,
@@ -74,6 +82,11 @@ impl Board {
     pub(crate) fn masters(&self) -> BTreeSet<InstanceName> {
         let masters = self.instances.iter().filter(|(_, s)| s.state == StateName::Master);
         masters.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The scripts' states, for a pulse that begins.
+    pub(crate) fn scripts(&self) -> BTreeMap<ScriptName, bool> {
+        self.scripts.clone()
     }
 
     /// The dump that `SIGUSR1` writes.

@@ -37,6 +37,11 @@ pub(crate) fn assess(
             }
         }
     }
+    for address in config.addresses.iter().filter(|address| address.interface != *interface) {
+        if !world.is_running(&address.interface) {
+            faults.insert(Fault::AddressInterface(address.interface.clone()));
+        }
+    }
     if let Some(source) = config.source
         && config.track_source
         && world.holders(source.into()).next().is_none()

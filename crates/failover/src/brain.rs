@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, Ipv4Addr},
+    time::Duration,
 };
 
 use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName, Vrid};
@@ -16,15 +17,21 @@ use crate::{
     world::World,
 };
 
+/// How long after a failure to listen it is tried again.
+const LISTEN_RETRY: Duration = Duration::from_secs(1);
+
 /// The failover brain of one machine. The same type runs in the daemon and in the simulator.
 #[derive(Clone, Debug)]
 pub struct Brain {
-    startup_delay: std::time::Duration,
+    startup_delay: Duration,
     instances: BTreeMap<InstanceName, Instance>,
     scripts: BTreeMap<ScriptName, ScriptState>,
     world: World,
     phase: Phase,
     listeners: BTreeMap<IfIndex, Listener>,
+    /// Interfaces on which the kernel lets us hear nothing; tried again and again.
+    deaf: BTreeSet<IfIndex>,
+    retry_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -75,6 +82,8 @@ impl Brain {
             world: World::default(),
             phase: Phase::Gathering,
             listeners: BTreeMap::new(),
+            deaf: BTreeSet::new(),
+            retry_at: None,
             outputs: VecDeque::new(),
         }
     }
@@ -108,7 +117,8 @@ impl Brain {
             Phase::Delayed(until) => Some(until),
             Phase::Gathering | Phase::Running => None,
         };
-        self.instances.values().filter_map(Instance::next_deadline).chain(delay).min()
+        let others = delay.into_iter().chain(self.retry_at);
+        self.instances.values().filter_map(Instance::next_deadline).chain(others).min()
     }
 
     /// Does what is due at `now`.
@@ -116,6 +126,11 @@ impl Brain {
         if matches!(self.phase, Phase::Delayed(until) if until <= now) {
             self.phase = Phase::Running;
             self.evaluate(now);
+        }
+        if self.retry_at.take_if(|at| *at <= now).is_some() {
+            let deaf = &self.deaf;
+            self.listeners.retain(|index, _| !deaf.contains(index));
+            self.update_listeners();
         }
         for instance in self.instances.values_mut() {
             if instance.next_deadline().is_some_and(|at| at <= now) {
@@ -153,6 +168,7 @@ impl Brain {
                 self.address_refused(index, address, &error, lasting);
                 self.evaluate(now);
             }
+            Input::Listening { index, success } => self.handle_listening(now, index, success),
             Input::Script { name, success } => self.handle_script(now, &name, success),
             Input::Announced { index, address } => {
                 for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
@@ -162,7 +178,7 @@ impl Brain {
             }
             Input::Release => {
                 for instance in self.instances.values_mut() {
-                    instance.feed(now, RouterInput::Release, &self.world, &mut self.outputs);
+                    instance.release(now, &self.world, &mut self.outputs);
                 }
             }
         }
@@ -294,6 +310,16 @@ impl Brain {
         }
     }
 
+    fn handle_listening(&mut self, now: Instant, index: IfIndex, success: bool) {
+        let news = if success { self.deaf.remove(&index) } else { self.deaf.insert(index) };
+        if !self.deaf.is_empty() {
+            self.retry_at.get_or_insert(now + LISTEN_RETRY);
+        }
+        if news {
+            self.evaluate(now);
+        }
+    }
+
     fn handle_script(&mut self, now: Instant, name: &ScriptName, success: bool) {
         let Some(script) = self.scripts.get_mut(name) else { return };
         if let Some(up) = script.handle_result(success) {
@@ -315,7 +341,10 @@ impl Brain {
                 let error = error.to_owned();
                 let kind = InstanceEvent::AddressRefused { address, error };
                 instance.emit(kind, &mut self.outputs);
-                if lasting {
+                // Without an address that is advertised nobody is served; others are extras.
+                let advertised =
+                    instance.config.router.addresses.iter().any(|own| IpAddr::V4(*own) == address);
+                if lasting && advertised {
                     instance.refused.insert(address);
                 }
             }
@@ -340,7 +369,9 @@ impl Brain {
             .collect();
         for instance in self.instances.values_mut() {
             let config = &instance.config;
-            instance.index = self.world.index(&config.interface);
+            // What is left to send goes where the interface was, whatever its name is now.
+            let index = self.world.index(&config.interface);
+            instance.index = index.or(instance.index);
             let source = config.source.or_else(|| {
                 self.world.primary(&config.interface, |a| virtual_addresses.contains(&a))
             });
@@ -354,7 +385,11 @@ impl Brain {
             let (weight, mut faults) = assess(&instance.config, source, &self.scripts, &self.world);
             faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
             apply_weight(now, instance, weight, &self.world, &mut self.outputs);
+            if index.is_some_and(|index| self.deaf.contains(&index)) {
+                faults.insert(Fault::CannotListen(instance.config.interface.clone()));
+            }
             apply_faults(now, instance, faults, &self.world, &mut self.outputs);
+            instance.index = index;
         }
         self.update_listeners();
         self.start_waiting(now, adopt);
@@ -393,6 +428,12 @@ impl Brain {
                 listener.groups.push(group);
             }
         }
+        for listener in wanted.values_mut() {
+            // Unicast instances may share an id.
+            listener.vrids.sort();
+            listener.vrids.dedup();
+        }
+        self.deaf.retain(|index| wanted.contains_key(index));
         for index in self.listeners.keys().filter(|index| !wanted.contains_key(index)) {
             self.outputs.push_back(Output::Unlisten { index: *index });
         }

@@ -59,6 +59,13 @@ pub enum Input<'a> {
         /// Whether it would refuse it again: another machine shall serve then.
         lasting: bool,
     },
+    /// Whether an [`Output::Listen`] was done.
+    Listening {
+        /// The interface.
+        index: IfIndex,
+        /// Whether adverts can be heard on it.
+        success: bool,
+    },
     /// A script ended, or was ended because it took too long (a failure).
     Script {
         /// Which.
@@ -206,6 +213,10 @@ pub enum Fault {
     InterfaceMissing(InterfaceName),
     /// Its interface is down or has no carrier.
     InterfaceDown(InterfaceName),
+    /// The kernel lets us receive nothing on its interface; a master must hear its rivals.
+    CannotListen(InterfaceName),
+    /// The interface of one of its addresses does not exist, or is down.
+    AddressInterface(InterfaceName),
     /// Its interface has no IPv4 address to send from.
     NoSource(InterfaceName),
     /// The configured source address is not on this machine.

@@ -26,6 +26,8 @@ pub(crate) struct Instance {
     restored: u32,
     /// While letting go: the addresses that the successor has announced.
     announced: BTreeSet<Ipv4Addr>,
+    /// Where its addresses were installed: an interface may have another name by now.
+    installed: BTreeSet<(IfIndex, VirtualAddress)>,
     /// Announcements that wait for their turn (`vrrp_garp_interval`).
     queue: VecDeque<(IfIndex, Ipv4Addr)>,
     queue_at: Option<Instant>,
@@ -43,6 +45,7 @@ impl Instance {
             refused: BTreeSet::new(),
             restored: 0,
             announced: BTreeSet::new(),
+            installed: BTreeSet::new(),
             queue: VecDeque::new(),
             queue_at: None,
         }
@@ -114,14 +117,13 @@ impl Instance {
         self.refused.clear();
         let old = std::mem::replace(&mut self.config, config);
         if self.holds() {
-            for address in old.addresses.iter().filter(|a| !self.config.addresses.contains(a)) {
-                let moved =
-                    self.config.addresses.iter().any(|new| {
-                        new.prefix == address.prefix && new.interface == address.interface
-                    });
-                if !moved {
-                    remove(address, world, out);
-                }
+            // Also what only has another label now: the kernel can't change that in place.
+            let wanted = &self.config.addresses;
+            let stale: Vec<_> =
+                self.installed.iter().filter(|(_, held)| !wanted.contains(held)).cloned().collect();
+            for (index, address) in stale {
+                self.installed.remove(&(index, address.clone()));
+                out.push_back(Output::RemoveAddress { index, address });
             }
             self.install(now, world, out);
             let fresh = self.config.addresses.iter().filter(|a| !old.addresses.contains(a));
@@ -172,6 +174,9 @@ impl Instance {
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
+        if !self.router.is_releasing() {
+            return;
+        }
         let expected: BTreeSet<_> =
             self.config.addresses.iter().filter_map(|held| announcement(held, world)).collect();
         if !expected.contains(&(index, address)) {
@@ -214,7 +219,7 @@ impl Instance {
                     self.announced.clear();
                     self.install(now, world, out);
                 }
-                RouterOutput::LetGo => self.let_go(world, out),
+                RouterOutput::LetGo => self.let_go(out),
                 RouterOutput::Announce { repeat } => {
                     let all: Vec<_> = self
                         .config
@@ -222,7 +227,9 @@ impl Instance {
                         .iter()
                         .filter_map(|address| announcement(address, world))
                         .collect();
-                    // Every address once before any address twice.
+                    // Every address once before any address twice. A burst replaces what is left of an
+                    // earlier one: a queue with a gap must not grow.
+                    self.queue.clear();
                     for _ in 0..repeat {
                         self.queue.extend(&all);
                     }
@@ -259,7 +266,7 @@ impl Instance {
         let lease_seconds = self.lease_seconds();
         // On a grid: leases that are renewed together end together. The kernel looks at leases at most
         // once a second, so one that ends alone delays the others.
-        self.renew_at = Some(now.next_multiple(Duration::from_secs(lease_seconds.into()) / 4));
+        self.renew_at = Some(now.next_multiple(Duration::from_secs(lease_seconds.into()) / 8));
         for address in &self.config.addresses {
             let Some(index) = world.index(&address.interface) else {
                 if first {
@@ -273,24 +280,28 @@ impl Instance {
                 && world.is_foreign(index, address.prefix.address());
             if !owned {
                 let address = address.clone();
+                self.installed.insert((index, address.clone()));
                 out.push_back(Output::AddAddress { index, address, lease_seconds });
             }
         }
     }
 
-    fn let_go(&mut self, world: &World, out: &mut VecDeque<Output>) {
+    fn let_go(&mut self, out: &mut VecDeque<Output>) {
         self.renew_at = None;
         self.queue.clear();
         self.queue_at = None;
-        for address in &self.config.addresses {
-            let owned = self.config.router.priority.is_owner()
-                && world
-                    .index(&address.interface)
-                    .is_some_and(|index| world.is_foreign(index, address.prefix.address()));
-            if !owned {
-                remove(address, world, out);
-            }
+        for (index, address) in std::mem::take(&mut self.installed) {
+            out.push_back(Output::RemoveAddress { index, address });
         }
+    }
+
+    /// Lets go, make before break.
+    pub(crate) fn release(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
+        // What the successor announces from now on counts, and nothing of ours may follow it.
+        self.announced.clear();
+        self.queue.clear();
+        self.queue_at = None;
+        self.feed(now, Input::Release, world, out);
     }
 
     fn announce_next(&mut self, now: Instant, out: &mut VecDeque<Output>) {
@@ -303,12 +314,6 @@ impl Instance {
                 return;
             }
         }
-    }
-}
-
-fn remove(address: &VirtualAddress, world: &World, out: &mut VecDeque<Output>) {
-    if let Some(index) = world.index(&address.interface) {
-        out.push_back(Output::RemoveAddress { index, address: address.clone() });
     }
 }
 

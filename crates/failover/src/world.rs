@@ -10,6 +10,7 @@ use standfast_types::{IfIndex, InterfaceName};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
     links: BTreeMap<IfIndex, Link>,
+    names: BTreeMap<InterfaceName, IfIndex>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +28,12 @@ impl World {
         if known.is_some_and(|link| link.name == name && link.running == running) {
             return false;
         }
+        if let Some(known) = known
+            && self.names.get(&known.name) == Some(&index)
+        {
+            self.names.remove(&known.name);
+        }
+        self.names.insert(name.clone(), index);
         let link = self.links.entry(index).or_insert_with(|| Link {
             name: name.clone(),
             running,
@@ -38,7 +45,12 @@ impl World {
     }
 
     pub(crate) fn remove_link(&mut self, index: IfIndex) {
-        self.links.remove(&index);
+        if let Some(link) = self.links.remove(&index) {
+            // The name may have gone to another interface meanwhile.
+            if self.names.get(&link.name) == Some(&index) {
+                self.names.remove(&link.name);
+            }
+        }
     }
 
     /// Whether that was news; every renewal of a lease is reported, and is none.
@@ -60,11 +72,11 @@ impl World {
     }
 
     pub(crate) fn index(&self, name: &InterfaceName) -> Option<IfIndex> {
-        self.links.iter().find(|(_, link)| link.name == *name).map(|(&index, _)| index)
+        self.names.get(name).copied()
     }
 
     pub(crate) fn link(&self, name: &InterfaceName) -> Option<&Link> {
-        self.links.values().find(|link| link.name == *name)
+        self.links.get(&self.index(name)?)
     }
 
     pub(crate) fn is_running(&self, name: &InterfaceName) -> bool {

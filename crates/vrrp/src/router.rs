@@ -97,6 +97,12 @@ impl Router {
         Snapshot { state: self.state.name(), since: self.since, priority: self.priority, master }
     }
 
+    /// Whether it lets go and waits for its successor.
+    #[must_use]
+    pub const fn is_releasing(&self) -> bool {
+        matches!(self.state, State::Releasing(_))
+    }
+
     /// The next thing to do. Call until `None` after every input.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -505,15 +511,15 @@ impl Router {
     fn announce_against_lower(&mut self, now: Instant) {
         let announcements = self.config.announcements;
         let repeat = announcements.lower_prio_repeat;
-        if repeat == 0 {
+        let State::Master(master) = &mut self.state else { return };
+        if repeat == 0 || now < master.quiet_until {
             return;
         }
-        self.outputs.push_back(Output::Announce { repeat });
-        if let State::Master(master) = &mut self.state
-            && !announcements.lower_prio_delay.is_zero()
-        {
+        master.quiet_until = now + self.config.advert_interval.duration();
+        if !announcements.lower_prio_delay.is_zero() {
             master.second_burst = Some((now + announcements.lower_prio_delay, repeat));
         }
+        self.outputs.push_back(Output::Announce { repeat });
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Master {
     /// When, and how many for each address.
     pub(crate) second_burst: Option<(Instant, u32)>,
     pub(crate) refresh_at: Option<Instant>,
+    /// No burst against a lower priority before this: one packet must not cost hundreds.
+    pub(crate) quiet_until: Instant,
     /// The master that it took over from while that one was alive, until its last advert.
     pub(crate) taken_from: Option<Ipv4Addr>,
 }
@@ -85,6 +87,7 @@ impl Master {
             advert_at: now + config.advert_interval.duration(),
             second_burst: (!delay.is_zero()).then(|| (now + delay, announcements.master_repeat)),
             refresh_at: (!refresh.is_zero()).then(|| now + refresh),
+            quiet_until: now,
             taken_from: None,
         }
     }

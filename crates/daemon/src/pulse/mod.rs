@@ -13,6 +13,8 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
+    process::{Resource, getrlimit, setrlimit},
+    thread::CapabilitySet,
 };
 use standfast_failover::{Brain, Input, Output};
 use standfast_kernel::{
@@ -22,7 +24,7 @@ use standfast_kernel::{
         signal::{self, SignalFd},
     },
 };
-use standfast_types::InstanceName;
+use standfast_types::{InstanceName, Instant};
 use standfast_vrrp::Datagram;
 
 use crate::{
@@ -32,11 +34,16 @@ use crate::{
 };
 use world::World;
 
+/// Between two tries to read tables that change all the time.
+const RESYNC_RETRY: Duration = Duration::from_millis(100);
+const FIRST_SURVEYS: usize = 20;
+/// Changes of the kernel that are followed in one go; then it is the adverts' turn again.
+const CHANGES: usize = 256;
 /// How long pulse waits for its first message.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Signals that are read; none of them may end us by default.
-const SIGNALS: [i32; 7] = [
+const SIGNALS: [i32; 9] = [
     signal::SIGTERM,
     signal::SIGINT,
     signal::SIGHUP,
@@ -44,7 +51,14 @@ const SIGNALS: [i32; 7] = [
     signal::SIGUSR2,
     signal::SIGPIPE,
     signal::SIGCHLD,
+    signal::SIGQUIT,
+    signal::SIGALRM,
 ];
+
+/// keepalived's signals for its JSON dump and for statistics, above the lowest real-time signal.
+pub(crate) const JSON: i32 = 2;
+/// See [`JSON`].
+pub(crate) const STATS_CLEAR: i32 = 29;
 
 /// Runs pulse until it is told to let go, or until the supervisor is gone. The exit code.
 ///
@@ -79,6 +93,17 @@ fn begin(channel: &mut Channel) -> anyhow::Result<Vec<ToPulse>> {
     }
 }
 
+/// Without these rights a backup would find out at the moment when it is needed.
+fn check_rights() -> anyhow::Result<()> {
+    let needed = CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW;
+    let rights = rustix::thread::capabilities(None)?;
+    anyhow::ensure!(
+        rights.effective.contains(needed),
+        "it needs the capabilities NET_ADMIN and NET_RAW (root has them)"
+    );
+    Ok(())
+}
+
 fn wait(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> anyhow::Result<()> {
     let limit = limit.map(rustix::time::Timespec::try_from).transpose()?;
     match poll(fds, limit.as_ref()) {
@@ -97,6 +122,8 @@ struct Pulse<'a> {
     releasing: bool,
     /// The supervisor is gone.
     orphaned: bool,
+    /// What the kernel has is not known for sure; it is read again then.
+    resync_at: Option<Instant>,
 }
 
 impl<'a> Pulse<'a> {
@@ -107,7 +134,14 @@ impl<'a> Pulse<'a> {
         else {
             anyhow::bail!("the supervisor did not begin with a configuration");
         };
-        let signals = SignalFd::open(&SIGNALS)?;
+        check_rights()?;
+        // An interface is two descriptors; whoever has many shall not need to know.
+        let mut files = getrlimit(Resource::Nofile);
+        files.current = files.maximum;
+        let _ = setrlimit(Resource::Nofile, files);
+        let mut listened = SIGNALS.to_vec();
+        listened.extend([signal::realtime(JSON), signal::realtime(STATS_CLEAR)]);
+        let signals = SignalFd::open(&listened)?;
         // Pages that are swapped out would make it late. Without the right to lock them it runs all
         // the same.
         let _ = process::lock_memory();
@@ -121,9 +155,10 @@ impl<'a> Pulse<'a> {
             flood: Flood::default(),
             releasing: false,
             orphaned: false,
+            resync_at: None,
         };
         pulse.hurry(realtime_priority, nice);
-        pulse.survey()?;
+        pulse.first_survey()?;
         for (name, success) in scripts {
             pulse.input(Input::Script { name, success });
         }
@@ -148,6 +183,16 @@ impl<'a> Pulse<'a> {
         }
     }
 
+    /// At start there is no election to keep up yet: a busy table may take some tries.
+    fn first_survey(&mut self) -> anyhow::Result<()> {
+        for _ in 0..FIRST_SURVEYS {
+            if self.survey().is_ok() {
+                return Ok(());
+            }
+        }
+        self.survey()
+    }
+
     fn start(&mut self, mut adopt: BTreeSet<InstanceName>) {
         // A lease that ran out says that pulse was gone for too long: others may be master.
         adopt.retain(|name| self.brain.is_installed(name));
@@ -157,14 +202,15 @@ impl<'a> Pulse<'a> {
 
     fn run(&mut self) -> anyhow::Result<u8> {
         while !(self.releasing && self.brain.has_stopped()) {
-            self.timer.set(self.brain.next_deadline())?;
+            let deadline = self.brain.next_deadline().into_iter().chain(self.resync_at).min();
+            self.timer.set(deadline)?;
             self.wait()?;
             // What has arrived comes before what is due: an advert that waits in a socket because we
             // were late counts before the timer that it resets.
             self.receive_adverts();
             self.brain.handle_timeout(clock::now());
             self.drain();
-            self.follow_kernel()?;
+            self.follow_kernel();
             self.receive_announcements();
             self.receive_signals();
             self.receive_messages()?;
@@ -217,17 +263,25 @@ impl<'a> Pulse<'a> {
         Ok(())
     }
 
-    fn follow_kernel(&mut self) -> anyhow::Result<()> {
-        loop {
+    fn follow_kernel(&mut self) {
+        for _ in 0..CHANGES {
             match self.world.next_change() {
                 Ok(Some(input)) => self.input(input),
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
+                Err(world::Lost) if self.resync_at.is_some() => {}
                 Err(world::Lost) => {
-                    let text = "the kernel's changes came too fast; read everything afresh";
+                    let text = "the kernel's changes came too fast; reading everything afresh";
                     self.tell(&FromPulse::Log(Level::Warning, text.to_owned()));
-                    self.survey()?;
+                    self.resync_at = Some(clock::now());
                 }
             }
+        }
+        if self.resync_at.is_some_and(|at| at <= clock::now()) {
+            // While the tables change too fast to be read, the elections go on.
+            self.resync_at = match self.survey() {
+                Ok(()) => None,
+                Err(_) => Some(clock::now() + RESYNC_RETRY),
+            };
         }
     }
 
@@ -258,6 +312,8 @@ impl<'a> Pulse<'a> {
     fn handle_message(&mut self, message: ToPulse) {
         match message {
             ToPulse::Begin { .. } => {}
+            // Whoever comes after us gets the new configuration.
+            ToPulse::Reload(_) if self.releasing => {}
             ToPulse::Reload(config) => {
                 self.brain.reconfigure(clock::now(), config);
                 self.drain();
@@ -297,8 +353,27 @@ impl<'a> Pulse<'a> {
 
     /// Does what the brain wants; what the kernel refuses goes back to the brain or into the log.
     fn apply(&mut self, output: Output) {
+        let listened = match output {
+            Output::Listen { index, .. } => Some(index),
+            Output::Unlisten { .. }
+            | Output::Send { .. }
+            | Output::AddAddress { .. }
+            | Output::RemoveAddress { .. }
+            | Output::Announce { .. }
+            | Output::Emit(_) => None,
+        };
         match self.world.apply(output) {
-            Ok(()) => {}
+            Ok(()) => {
+                if let Some(index) = listened {
+                    let input = Input::Listening { index, success: true };
+                    self.brain.handle_input(clock::now(), input);
+                }
+            }
+            Err(world::Refusal::Listen { index, error }) => {
+                self.tell(&FromPulse::Log(Level::Error, error));
+                let input = Input::Listening { index, success: false };
+                self.brain.handle_input(clock::now(), input);
+            }
             Err(world::Refusal::Address { index, address, error, lasting }) => {
                 self.brain.handle_input(
                     clock::now(),

@@ -16,8 +16,8 @@ use standfast_kernel::{
 use standfast_types::{IfIndex, InterfaceName, VirtualAddress, Vrid};
 use standfast_wire::arp;
 
-/// Adverts and announcements that are read in one go; then it is the timers' turn again.
-const BURST: usize = 256;
+/// Packets that are read from one socket in one go; then it is the timers' turn again.
+const BURST: usize = 64;
 
 /// Changes were lost: everything must be read afresh.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Lost;
 pub(crate) enum Refusal {
     /// An address.
     Address { index: IfIndex, address: IpAddr, error: String, lasting: bool },
+    /// To receive on an interface.
+    Listen { index: IfIndex, error: String },
     /// Anything else, in words.
     Other(String),
 }
@@ -105,10 +107,10 @@ impl World {
         let mut buffer = [0; PACKET];
         for (&index, port) in &self.ports {
             let Some(socket) = &port.vrrp else { continue };
-            // An error here is the interface's, which netlink reports as well.
-            while let Ok(Some(packet)) = socket.receive(&mut buffer)
-                && adverts.len() < BURST
-            {
+            // Each interface has its share: a flood on one must not cost another its adverts.
+            for _ in 0..BURST {
+                // An error here is the interface's, which netlink reports as well.
+                let Ok(Some(packet)) = socket.receive(&mut buffer) else { break };
                 let payload = buffer.get(packet.payload.clone()).unwrap_or_default().to_vec();
                 adverts.push((index, packet, payload));
             }
@@ -121,9 +123,8 @@ impl World {
         let mut announced = Vec::new();
         for (&index, port) in &self.ports {
             let Some(socket) = &port.arp else { continue };
-            while let Ok(Some(received)) = socket.receive()
-                && announced.len() < BURST
-            {
+            for _ in 0..BURST {
+                let Ok(Some(received)) = socket.receive() else { break };
                 if let Some(packet) = arp::Repr::parse(&received.packet)
                     && packet.is_gratuitous()
                     && port.mac != Some(packet.sender_mac)
@@ -138,9 +139,12 @@ impl World {
     /// Does what the brain wants.
     pub(crate) fn apply(&mut self, output: Output) -> Result<(), Refusal> {
         match output {
-            Output::Listen { index, name, vrids, groups } => self
-                .listen(index, &name, &vrids, &groups)
-                .map_err(|error| Refusal::Other(format!("no VRRP on interface {name}: {error}"))),
+            Output::Listen { index, name, vrids, groups } => {
+                self.listen(index, &name, &vrids, &groups).map_err(|error| Refusal::Listen {
+                    index,
+                    error: format!("no VRRP on interface {name}: {error}"),
+                })
+            }
             Output::Unlisten { index } => {
                 if let Some(port) = self.ports.get_mut(&index) {
                     port.vrrp = None;

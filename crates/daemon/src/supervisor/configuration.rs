@@ -1,10 +1,10 @@
 //! From the file to a model, at start and on reload.
 
-use std::{collections::BTreeSet, env};
+use std::{collections::BTreeSet, env, path::Path};
 
 use standfast_conf::{Class, Diagnostic, Disk, Loaded, Model, Severity, Sources, load};
 use standfast_kernel::clock;
-use standfast_types::{InstanceName, Prefix};
+use standfast_types::InterfaceName;
 
 use crate::{Options, log::Log};
 
@@ -36,30 +36,44 @@ pub(super) fn reload(
     log: &mut Log,
 ) -> Option<Configuration> {
     let new = read(options, log)?;
-    // A file that can start a daemon may still have lost an address to a typing error. What is being
-    // served is worth more than the change.
-    let mistaken = new.mistakes.difference(&running.mistakes).next().is_some();
-    let held = holdings(&new.model);
-    let lost = holdings(&running.model).into_iter().find(|holding| !held.contains(holding));
-    match lost {
-        Some((name, address)) if mistaken => {
-            log.error(&format!(
-                "{name} would lose {address}, and there are new mistakes in the file: correct them first"
-            ));
-            None
-        }
-        Some(_) | None => Some(new),
+    if let Some(reason) = objection(&running.model, &new, &running.mistakes) {
+        log.error(&reason);
+        return None;
     }
+    Some(new)
 }
 
-/// The instances with their addresses.
-fn holdings(model: &Model) -> BTreeSet<(InstanceName, Prefix)> {
-    let instances = model.failover.instances.iter();
-    instances
-        .flat_map(|instance| {
-            instance.addresses.iter().map(|address| (instance.name.clone(), address.prefix))
-        })
-        .collect()
+/// Why a file that could start a daemon must not be taken over by a running one: what is being served is
+/// worth more than a change with a typing error in it.
+fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> Option<String> {
+    let instances = &new.model.failover.instances;
+    if instances.is_empty() && !running.failover.instances.is_empty() {
+        return Some(
+            "no instance is left in the file; to let go of all, stop the daemon".to_owned(),
+        );
+    }
+    let mistaken = new.mistakes.difference(known).next().is_some();
+    for old in &running.failover.instances {
+        let now = instances.iter().find(|instance| instance.name == old.name);
+        if mistaken && now != Some(old) {
+            return Some(format!(
+                "{} would change, and there are new mistakes in the file: correct them first",
+                old.name
+            ));
+        }
+        if let Some(now) = now
+            && now.interface != old.interface
+            && !exists(&now.interface)
+            && exists(&old.interface)
+        {
+            return Some(format!("{}: interface {} does not exist", old.name, now.interface));
+        }
+    }
+    None
+}
+
+fn exists(interface: &InterfaceName) -> bool {
+    Path::new("/sys/class/net").join(interface.as_str()).exists()
 }
 
 /// Whether something that was written is ignored or corrected.

@@ -4,7 +4,7 @@ mod configuration;
 mod ready;
 mod start;
 
-use std::{fs, process::ExitStatus, time::Duration};
+use std::{collections::BTreeSet, fs, process::ExitStatus, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -19,7 +19,7 @@ use standfast_kernel::{
         signal::{self, SignalFd},
     },
 };
-use standfast_types::Instant;
+use standfast_types::{InstanceName, Instant};
 
 use crate::{
     Options,
@@ -60,6 +60,8 @@ struct Supervisor {
     launch: Option<Launch>,
     /// Held, and with it the lock against a second copy, for as long as we run.
     _pid_file: Option<PidFile>,
+    /// A pulse has run: one that dies at once is a matter for another try, not for giving up.
+    ever_ran: bool,
     exit_code: u8,
 }
 
@@ -67,8 +69,8 @@ struct Supervisor {
 enum Pulse {
     /// `--check`: there is none.
     Unwanted,
-    /// It runs; whether it has said so.
-    Running { pid: Pid, channel: Channel, announced: bool },
+    /// It runs.
+    Running { pid: Pid, channel: Channel },
     /// It died again and again; the next start is at this time.
     Waiting(Instant),
     /// It has let go and ended.
@@ -157,8 +159,8 @@ impl Supervisor {
                 signal::SIGUSR2 => {
                     self.log.warning("SIGUSR2: statistics are not active in this version");
                 }
-                // SIGCHLD, and whatever else: look who ended.
-                _ => {}
+                signal::SIGCHLD | signal::SIGPIPE => {}
+                other => self.log.warning(&format!("signal {other} is not active in this version")),
             }
         }
         while let Ok(Some((pid, status))) = process::reap() {
@@ -184,7 +186,6 @@ impl Supervisor {
     fn pulse_ended(&mut self, status: ExitStatus) {
         // Its last words first.
         self.receive_events();
-        let announced = matches!(self.pulse, Pulse::Running { announced: true, .. });
         self.pulse = Pulse::Gone;
         let now = clock::now();
         if self.stop != Stop::No {
@@ -194,7 +195,7 @@ impl Supervisor {
             self.stop = Stop::Farewell(now + FAREWELL);
             return;
         }
-        if !announced || !self.options.respawn {
+        if !self.ever_ran || !self.options.respawn {
             self.log.error(&format!("pulse: {status}; giving up"));
             self.exit_code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
             self.stop = Stop::Farewell(now + FAREWELL);
@@ -204,14 +205,18 @@ impl Supervisor {
         if delay.is_zero() {
             let adopt = if status.success() { Default::default() } else { self.board.masters() };
             self.log.warning(&format!("pulse: {status}; started again"));
-            if let Err(error) = self.start_pulse(adopt) {
-                self.log.error(&format!("could not start pulse: {error}"));
-                self.pulse = Pulse::Waiting(now + Duration::from_secs(1));
-            }
+            self.try_pulse(now, adopt);
         } else {
             let seconds = delay.as_secs();
             self.log.error(&format!("pulse: {status}; started again in {seconds} s"));
             self.pulse = Pulse::Waiting(now + delay);
+        }
+    }
+
+    fn try_pulse(&mut self, now: Instant, adopt: BTreeSet<InstanceName>) {
+        if let Err(error) = self.start_pulse(adopt) {
+            self.log.error(&format!("could not start pulse: {error}"));
+            self.pulse = Pulse::Waiting(now + Duration::from_secs(1));
         }
     }
 
@@ -234,9 +239,7 @@ impl Supervisor {
     fn handle_message(&mut self, message: FromPulse) {
         match message {
             FromPulse::Running => {
-                if let Pulse::Running { announced, .. } = &mut self.pulse {
-                    *announced = true;
-                }
+                self.ever_ran = true;
                 self.ready();
             }
             FromPulse::Event { event, suppressed } => self.handle_event(&event, suppressed),
@@ -272,7 +275,7 @@ impl Supervisor {
             && until <= now
             && self.stop == Stop::No
         {
-            self.start_pulse(Default::default())?;
+            self.try_pulse(now, BTreeSet::new());
         }
         if let Stop::Asked(since) = self.stop
             && since + RELEASE_LIMIT <= now
@@ -342,6 +345,7 @@ impl Supervisor {
             return;
         }
         self.log.info("asked to stop; letting go of all addresses");
+        self.notifications.hurry(clock::now());
         ready::tell_systemd("STOPPING=1");
         let now = clock::now();
         self.stop = match self.pulse {

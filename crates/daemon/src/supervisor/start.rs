@@ -18,8 +18,15 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options, channel::Channel, log::Log, message::ToPulse, notify::Notifications, respawn::Respawn,
-    scripts::Scripts, status::Board,
+    Options,
+    channel::Channel,
+    log::Log,
+    message::ToPulse,
+    notify::Notifications,
+    pulse::{JSON, STATS_CLEAR},
+    respawn::Respawn,
+    scripts::Scripts,
+    status::Board,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
@@ -86,7 +93,10 @@ impl Supervisor {
             signal::SIGUSR1,
             signal::SIGUSR2,
             signal::SIGPIPE,
-            signal::realtime(2),
+            signal::SIGQUIT,
+            signal::SIGALRM,
+            signal::realtime(JSON),
+            signal::realtime(STATS_CLEAR),
         ])?;
         let mut scripts = Scripts::default();
         let mut notifications = Notifications::default();
@@ -109,6 +119,7 @@ impl Supervisor {
             stop: Stop::No,
             launch,
             _pid_file: pid_file,
+            ever_ran: false,
             exit_code: 0,
         })
     }
@@ -129,14 +140,15 @@ impl Supervisor {
         let pid = spawn(what)?;
         let mut channel = Channel::new(ours)?;
         let model = &self.configuration.model;
-        channel.send(&ToPulse::Begin {
+        // One that died already is seen by its exit.
+        let _ = channel.send(&ToPulse::Begin {
             config: model.failover.clone(),
             realtime_priority: model.global.realtime_priority,
             nice: model.global.nice,
             adopt,
-            scripts: self.scripts.results(),
-        })?;
-        self.pulse = Pulse::Running { pid, channel, announced: false };
+            scripts: self.board.scripts(),
+        });
+        self.pulse = Pulse::Running { pid, channel };
         let path = &self.options.pulse_pid_file;
         if let Err(error) = fs::write(path, format!("{pid}\n")) {
             self.log.detail(&format!("no pid file {}: {error}", path.display()));

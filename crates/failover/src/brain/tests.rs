@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use standfast_types::{Priority, VirtualAddress};
 use standfast_vrrp::{Cause, Router};
 
@@ -169,7 +167,7 @@ fn an_address_is_a_lease_that_lasts_as_long_as_peers_wait_and_is_renewed_until_t
             Some(*lease_seconds)
         })
         .collect();
-    assert_eq!(leases, [3; 4]);
+    assert_eq!(leases, [3; 8]);
 }
 
 #[test]
@@ -372,6 +370,58 @@ fn the_same_address_on_another_interface_is_left_alone_unless_it_is_ours() {
         machine.input(Input::Address { index: ETH1, address: ADDRESS.into(), ours });
         assert_eq!(removes(&machine.start(&[])), expected);
     }
+}
+
+#[test]
+fn a_machine_that_cannot_listen_is_no_master_until_it_can() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let listening = |success| Input::Listening { index: ETH0, success };
+    assert_eq!(removes(&machine.input(listening(false))), 1);
+    assert_eq!(machine.snapshot("V").faults, [Fault::CannotListen("eth0".into())]);
+    let retry = machine.wait(LISTEN_RETRY);
+    assert!(retry.iter().any(|output| matches!(output, Output::Listen { .. })));
+    machine.input(listening(true));
+    assert_eq!(machine.state("V"), StateName::Backup);
+}
+
+#[test]
+fn an_address_whose_own_interface_is_gone_is_a_fault() {
+    let mut elsewhere = instance("V", 51, ADDRESS);
+    elsewhere.addresses[0].interface = "eth1".into();
+    let mut machine = Machine::started(config(vec![elsewhere]));
+    assert_eq!(machine.snapshot("V").faults, [Fault::AddressInterface("eth1".into())]);
+    machine.input(Input::Link { index: ETH1, name: "eth1".into(), running: true });
+    assert_eq!(machine.state("V"), StateName::Backup);
+}
+
+#[test]
+fn an_interface_that_is_renamed_loses_its_addresses_and_says_good_bye() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    let renamed = Input::Link { index: ETH0, name: "lan0".into(), running: true };
+    let outputs = machine.input(renamed);
+    assert_eq!((good_byes(&outputs), removes(&outputs)), (1, 1));
+    assert_eq!(machine.state("V"), StateName::Fault);
+}
+
+#[test]
+fn an_announcement_of_before_the_release_does_not_end_it() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    machine.input(Input::Announced { index: ETH0, address: ADDRESS });
+    machine.input(Input::Release);
+    assert_eq!(removes(&machine.wait(Duration::from_millis(500))), 0);
+}
+
+#[test]
+fn bursts_with_a_gap_replace_each_other_instead_of_piling_up() {
+    let mut paced = instance("V", 51, ADDRESS);
+    paced.router.announcements.gap = Duration::from_millis(10);
+    let mut machine = Machine::master(config(vec![paced]));
+    machine.wait(Duration::from_secs(10));
+    for _ in 0..100 {
+        machine.advert(50);
+        machine.wait(Duration::from_secs(1));
+    }
+    assert!(announces(&machine.wait(Duration::from_secs(20))) <= 10);
 }
 
 #[test]

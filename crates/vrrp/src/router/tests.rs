@@ -307,7 +307,20 @@ fn the_last_advert_of_a_preempted_master_is_answered_but_no_news() {
     bench.run_until_master();
     let answer = [Output::Advertise { priority: 100 }, Output::Announce { repeat: 5 }];
     assert_eq!(bench.advert(LOWER, 99), answer);
+    bench.wait(SECOND);
     assert_eq!(bench.advert(LOWER, 99).len(), 3, "the second one is");
+}
+
+#[test]
+fn a_flood_of_lower_priority_adverts_brings_one_burst_an_interval() {
+    let mut bench = Bench::master(config(Version::V2));
+    let mut bursts = 0;
+    for _ in 0..1000 {
+        let outputs = bench.advert(HIGHER, 99);
+        bursts += outputs.iter().filter(|o| matches!(o, Output::Announce { .. })).count();
+        bench.now = bench.now + Duration::from_millis(1);
+    }
+    assert_eq!(bursts, 1);
 }
 
 #[test]
