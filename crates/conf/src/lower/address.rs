@@ -50,6 +50,13 @@ impl Lowering<'_> {
             if self.is_repeated(draft, ip, word) {
                 continue;
             }
+            if ip.is_ipv6() {
+                let message =
+                    format!("`{ip}` is held, but not announced to its neighbours in this version");
+                let warning = Diagnostic::warning(Code::NotActive, word.span, message);
+                self.diagnostics
+                    .push(warning.hint("after a failover they may need half a minute to find it"));
+            }
             draft.excluded.push((line.device, line.address));
             self.address_origin(draft, ip, word.span);
         }
