@@ -160,13 +160,20 @@ impl Bench<'_> {
 
     fn stopped(&mut self, pair: Pair) -> anyhow::Result<()> {
         let event = format!("stopped in good order, peer {}", name(pair.other));
-        self.measure(event, pair, "lost", Some(0), |stage, timing| {
+        let mut cut = Vec::new();
+        self.measure(event.clone(), pair, "lost", Some(0), |stage, timing| {
             let from = clock::now();
             stage.signal("n1", "daemon", signal::SIGTERM)?;
             served_by(stage, "n2", from, timing)?;
             pause(Duration::from_millis(500));
-            Ok(lost(&stage.notice(ADDRESS, from)?))
-        })
+            let notice = stage.notice(ADDRESS, from)?;
+            cut.push(u64::try_from(notice.cut).unwrap_or(u64::MAX));
+            Ok(lost(&notice))
+        })?;
+        let event = format!("{event}: cut by the switch, answered on the second try");
+        let who = name(pair.holder);
+        self.rows.push(Row { event, who, unit: "cut", rounds: cut, bound: None });
+        Ok(())
     }
 
     /// From the start of the program to the address, without another node.

@@ -29,6 +29,10 @@ pub struct Sample {
     pub ended: Instant,
     /// The first line of the page; `None` when there was none.
     pub page: Option<String>,
+    /// Its connection was cut after it was made, and the request sent once more, as browsers and
+    /// proxies do with a GET: the neighbours switched to another machine in the middle of it.
+    #[serde(default)]
+    pub cut: bool,
 }
 
 struct Request {
@@ -36,6 +40,7 @@ struct Request {
     stream: Socket,
     asked: bool,
     answer: Vec<u8>,
+    cut: bool,
 }
 
 /// Asks `address` every `interval` and prints a [`Sample`] a line, until it is killed.
@@ -48,7 +53,7 @@ pub(crate) fn probe(address: SocketAddrV4, interval: Duration) -> anyhow::Result
         if next <= now {
             match Request::send(address, now) {
                 Ok(request) => requests.push(request),
-                Err(_) => report(&mut out, now, None)?,
+                Err(_) => report(&mut out, now, None, false)?,
             }
             next = if now.saturating_since(next) > interval { now } else { next } + interval;
         }
@@ -59,16 +64,31 @@ pub(crate) fn probe(address: SocketAddrV4, interval: Duration) -> anyhow::Result
                 Progress::Waits if clock::now().saturating_since(request.sent) < PATIENCE => {
                     open.push(request);
                 }
-                Progress::Waits | Progress::Failed => report(&mut out, request.sent, None)?,
-                Progress::Answered(page) => report(&mut out, request.sent, Some(page))?,
+                Progress::Failed if request.asked && !request.cut => {
+                    match Request::send(address, request.sent) {
+                        Ok(again) => open.push(Request { cut: true, ..again }),
+                        Err(_) => report(&mut out, request.sent, None, true)?,
+                    }
+                }
+                Progress::Waits | Progress::Failed => {
+                    report(&mut out, request.sent, None, request.cut)?;
+                }
+                Progress::Answered(page) => {
+                    report(&mut out, request.sent, Some(page), request.cut)?;
+                }
             }
         }
         requests = open;
     }
 }
 
-fn report(out: &mut impl Write, sent: Instant, page: Option<String>) -> anyhow::Result<()> {
-    let sample = Sample { sent, ended: clock::now(), page };
+fn report(
+    out: &mut impl Write,
+    sent: Instant,
+    page: Option<String>,
+    cut: bool,
+) -> anyhow::Result<()> {
+    let sample = Sample { sent, ended: clock::now(), page, cut };
     let mut line = serde_json::to_vec(&sample)?;
     line.push(b'\n');
     Ok(out.write_all(&line)?)
@@ -103,7 +123,7 @@ impl Request {
             Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
             Err(error) => return Err(error),
         }
-        Ok(Self { sent: now, stream, asked: false, answer: Vec::new() })
+        Ok(Self { sent: now, stream, asked: false, answer: Vec::new(), cut: false })
     }
 
     fn advance(&mut self) -> Progress {
@@ -164,6 +184,8 @@ pub struct Notice {
     pub requests: usize,
     /// Requests that were not answered.
     pub lost: usize,
+    /// Requests that were answered after their connection had been cut.
+    pub cut: usize,
     /// The longest time without an answer.
     pub gap: Duration,
     /// The pages, in the order in which they were first seen after another.
@@ -179,7 +201,10 @@ pub fn notice(samples: &[Sample], from: Instant, until: Instant) -> Notice {
     for sample in window {
         notice.requests += 1;
         match &sample.page {
-            Some(page) => answers.push((sample.ended, page)),
+            Some(page) => {
+                notice.cut += usize::from(sample.cut);
+                answers.push((sample.ended, page));
+            }
             None => notice.lost += 1,
         }
     }
@@ -205,7 +230,8 @@ mod tests {
     }
 
     fn sample(millis: u64, page: Option<&str>) -> Sample {
-        Sample { sent: at(millis), ended: at(millis + 1), page: page.map(str::to_owned) }
+        let page = page.map(str::to_owned);
+        Sample { sent: at(millis), ended: at(millis + 1), page, cut: false }
     }
 
     #[test]

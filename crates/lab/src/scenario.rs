@@ -127,7 +127,7 @@ impl Play {
             } else {
                 holder.as_ref()
             };
-            let bound = if next.is_some() { Bound::Handover } else { Bound::Outage };
+            let bound = if next.is_some() { Bound::NothingLost } else { Bound::Outage };
             self.settle(from, address, next.map(String::as_str), bound, &title)?;
         }
         Ok(())

@@ -26,9 +26,6 @@ pub(crate) enum Bound {
     Gap(u64),
     /// Not a single request.
     NothingLost,
-    /// One that was under way, in the moment in which the address changes hands: TCP on one machine
-    /// knows nothing of the other's connections.
-    Handover,
     /// Everything: nobody is left to answer.
     Outage,
 }
@@ -43,6 +40,8 @@ struct Act {
     gap_ms: u64,
     requests: usize,
     lost: usize,
+    /// Cut in the middle by the switch to another machine, and answered on the second try.
+    cut: usize,
     pages: Vec<String>,
     holder: String,
     expected_holder: String,
@@ -114,7 +113,6 @@ impl Timeline {
         let in_time = match bound {
             Bound::Gap(bound) => millis(notice.gap) <= bound,
             Bound::NothingLost => notice.lost == 0,
-            Bound::Handover => notice.lost <= 1,
             Bound::Outage => true,
         };
         let kept = in_time && holder == expected;
@@ -135,17 +133,18 @@ impl Timeline {
         kept: bool,
     ) {
         self.daemons_said();
-        let Notice { requests, lost, gap, pages } = notice;
+        let Notice { requests, lost, cut, gap, pages } = notice;
         let act = Act {
             title: title.to_owned(),
             address,
             gap_bound_ms: match bound {
                 Bound::Gap(bound) => Some(bound),
-                Bound::NothingLost | Bound::Handover | Bound::Outage => None,
+                Bound::NothingLost | Bound::Outage => None,
             },
             gap_ms: millis(gap),
             requests,
             lost,
+            cut,
             pages,
             holder,
             expected_holder: expected.to_owned(),
@@ -156,11 +155,14 @@ impl Timeline {
         let bound = match bound {
             Bound::Gap(bound) => format!("bound {bound} ms"),
             Bound::NothingLost => "none may be lost".to_owned(),
-            Bound::Handover => "one that is under way may be cut".to_owned(),
             Bound::Outage => "nobody is left".to_owned(),
         };
+        let again = match act.cut {
+            0 => String::new(),
+            cut => format!(", {cut} cut by the switch and asked again"),
+        };
         self.say(&format!(
-            "          {} of {} requests lost, longest gap {} ms ({bound}); pages {}; held by {}: {}",
+            "          {} of {} requests lost{again}, longest gap {} ms ({bound}); pages {}; held by {}: {}",
             act.lost,
             act.requests,
             act.gap_ms,
@@ -220,7 +222,6 @@ impl Timeline {
             let bound = match act.bound {
                 Bound::Gap(ms) => format!("{ms} ms"),
                 Bound::NothingLost => "0 lost".to_owned(),
-                Bound::Handover => "1 cut".to_owned(),
                 Bound::Outage => "-".to_owned(),
             };
             text.push_str(&format!(

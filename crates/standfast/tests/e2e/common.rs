@@ -155,7 +155,9 @@ pub(crate) fn program() -> String {
 }
 
 pub(crate) fn describe(what: &str, notice: &Notice) {
-    let Notice { requests, lost, gap, pages } = notice;
+    let Notice { requests, lost, cut, gap, pages } = notice;
     let (gap, pages) = (gap.as_millis(), pages.join(" -> "));
-    say(format_args!("{what}: {lost} of {requests} lost, longest gap {gap} ms, {pages}"));
+    say(format_args!(
+        "{what}: {lost} of {requests} lost, {cut} cut, longest gap {gap} ms, {pages}"
+    ));
 }
