@@ -83,13 +83,14 @@ struct Row {
     bound: Option<u64>,
 }
 
-/// Runs every event `rounds` times with both programs and prints the table. 1 when one of our bounds broke.
-pub(crate) fn run(program: &Path, rounds: usize) -> anyhow::Result<u8> {
+/// Runs every event whose name contains `only`, `rounds` times with both programs, and prints the table. 1
+/// when one of our bounds broke.
+pub(crate) fn run(program: &Path, rounds: usize, only: &str) -> anyhow::Result<u8> {
     let keepalived = Path::new(KEEPALIVED).exists();
     if !keepalived {
         say("SKIPPED: keepalived's figures: it is not installed");
     }
-    let mut bench = Bench { program, rounds, rows: Vec::new() };
+    let mut bench = Bench { program, rounds, only, rows: Vec::new() };
     let both: &[Daemon] =
         if keepalived { &[Daemon::Standfast, Daemon::Keepalived] } else { &[Daemon::Standfast] };
     for &daemon in both {
@@ -115,6 +116,7 @@ pub(crate) fn run(program: &Path, rounds: usize) -> anyhow::Result<u8> {
 struct Bench<'a> {
     program: &'a Path,
     rounds: usize,
+    only: &'a str,
     rows: Vec<Row>,
 }
 
@@ -170,6 +172,9 @@ impl Bench<'_> {
             cut.push(u64::try_from(notice.cut).unwrap_or(u64::MAX));
             Ok(lost(&notice))
         })?;
+        if cut.is_empty() {
+            return Ok(());
+        }
         let event = format!("{event}: cut by the switch, answered on the second try");
         let who = name(pair.holder);
         self.rows.push(Row { event, who, unit: "cut", rounds: cut, bound: None });
@@ -179,6 +184,9 @@ impl Bench<'_> {
     /// From the start of the program to the address, without another node.
     fn started_alone(&mut self, daemon: Daemon) -> anyhow::Result<()> {
         let event = "start to address up, alone, v2 1 s".to_owned();
+        if !event.contains(self.only) {
+            return Ok(());
+        }
         say(&format!("{} {event}", name(daemon)));
         let mut stage = Stage::new(Topology::build(&plan(self.program))?, self.program);
         let mut figures = Vec::new();
@@ -206,6 +214,9 @@ impl Bench<'_> {
         bound: Option<u64>,
         mut round: impl FnMut(&mut Stage, Timing) -> anyhow::Result<u64>,
     ) -> anyhow::Result<()> {
+        if !event.contains(self.only) {
+            return Ok(());
+        }
         let who = name(pair.holder);
         say(&format!("{who} {event}"));
         let timing = pair.timing;

@@ -59,9 +59,10 @@ pub fn help(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<u8> {
         ["probe", address, micros] => {
             probe::probe(address.parse()?, Duration::from_micros(micros.parse()?))
         }
-        ["bench", rounds] => {
+        ["bench", rounds, ref only @ ..] => {
             let rounds = rounds.parse()?;
-            in_sandbox(|program| bench::run(program, rounds))
+            let only = only.join(" ");
+            in_sandbox(|program| bench::run(program, rounds, &only))
         }
         _ => anyhow::bail!("the lab's helpers are not for people: see `standfast lab`"),
     }

@@ -16,7 +16,7 @@ const USAGE: &str = "\
 cargo xtask TASK
 
   test          everything that CI runs: format, lints, docs, tidy, tests, the lab
-  bench [N]     N rounds (5) of every failure, side by side with Debian's keepalived
+  bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
   lab [ARGS]    the demo
   fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
   tidy          the house's own rules: layers, sizes, words

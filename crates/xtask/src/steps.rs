@@ -37,8 +37,9 @@ pub(crate) fn lab(args: &[String]) -> anyhow::Result<()> {
 /// Every failure of the first table, side by side with Debian's keepalived.
 pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     packages::install()?;
-    let rounds = args.first().map_or("5", String::as_str);
-    let command = ["run", "--release", "--quiet", "--", "--lab", "bench", rounds];
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args = if args.is_empty() { vec!["5"] } else { args };
+    let command = [&["run", "--release", "--quiet", "--", "--lab", "bench"], &args[..]].concat();
     cargo("bench", &command, &[])
 }
 
