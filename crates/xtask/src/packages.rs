@@ -7,12 +7,16 @@ use anyhow::Context;
 use crate::say;
 
 /// A program of a package, and what can't be tested without it.
-const WANTED: [(&str, &str, &str); 5] = [
+const WANTED: [(&str, &str, &str); 9] = [
     ("keepalived", "/usr/sbin/keepalived", "keepalived as the other node"),
     ("nginx-light", "/usr/sbin/nginx", "nginx behind the address"),
     ("tshark", "/usr/bin/tshark", "that every packet we send is well-formed"),
     ("curl", "/usr/bin/curl", "the check script of the uplink pair"),
     ("psmisc", "/usr/bin/killall", "killall keepalived"),
+    ("haproxy", "/usr/sbin/haproxy", "HAProxy in front of the address"),
+    ("tcpdump", "/usr/bin/tcpdump", "what is on the wire when an address is put back"),
+    ("iproute2", "/bin/ip", "an address that somebody deletes"),
+    ("procps", "/usr/bin/ps", "check scripts that look for processes"),
 ];
 /// Says no to every service that a package wants to start.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
