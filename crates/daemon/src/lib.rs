@@ -24,6 +24,7 @@ mod pulse;
 mod respawn;
 mod scripts;
 mod security;
+mod signals;
 mod status;
 mod supervisor;
 

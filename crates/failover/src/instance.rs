@@ -177,8 +177,7 @@ impl Instance {
         if !self.router.is_releasing() {
             return;
         }
-        let expected: BTreeSet<_> =
-            self.config.addresses.iter().filter_map(|held| announcement(held, world)).collect();
+        let expected: BTreeSet<_> = self.announcements(world).collect();
         if !expected.contains(&(index, address)) {
             return;
         }
@@ -216,17 +215,11 @@ impl Instance {
                 RouterOutput::Advertise { priority } => self.advertise(priority, out),
                 RouterOutput::Hold => {
                     self.restored = 0;
-                    self.announced.clear();
                     self.install(now, world, out);
                 }
                 RouterOutput::LetGo => self.let_go(out),
                 RouterOutput::Announce { repeat } => {
-                    let all: Vec<_> = self
-                        .config
-                        .addresses
-                        .iter()
-                        .filter_map(|address| announcement(address, world))
-                        .collect();
+                    let all: Vec<_> = self.announcements(world).collect();
                     // Every address once before any address twice. A burst replaces what is left of an
                     // earlier one: a queue with a gap must not grow.
                     self.queue.clear();
@@ -302,6 +295,11 @@ impl Instance {
         self.queue.clear();
         self.queue_at = None;
         self.feed(now, Input::Release, world, out);
+    }
+
+    /// Each address once, where it is announced.
+    fn announcements(&self, world: &World) -> impl Iterator<Item = (IfIndex, Ipv4Addr)> {
+        self.config.addresses.iter().filter_map(|address| announcement(address, world))
     }
 
     fn announce_next(&mut self, now: Instant, out: &mut VecDeque<Output>) {

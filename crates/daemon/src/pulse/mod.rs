@@ -31,6 +31,7 @@ use crate::{
     channel::Channel,
     flood::Flood,
     message::{FromPulse, Level, ToPulse},
+    signals,
 };
 use world::World;
 
@@ -41,24 +42,6 @@ const FIRST_SURVEYS: usize = 20;
 const CHANGES: usize = 256;
 /// How long pulse waits for its first message.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Signals that are read; none of them may end us by default.
-const SIGNALS: [i32; 9] = [
-    signal::SIGTERM,
-    signal::SIGINT,
-    signal::SIGHUP,
-    signal::SIGUSR1,
-    signal::SIGUSR2,
-    signal::SIGPIPE,
-    signal::SIGCHLD,
-    signal::SIGQUIT,
-    signal::SIGALRM,
-];
-
-/// keepalived's signals for its JSON dump and for statistics, above the lowest real-time signal.
-pub(crate) const JSON: i32 = 2;
-/// See [`JSON`].
-pub(crate) const STATS_CLEAR: i32 = 29;
 
 /// Runs pulse until it is told to let go, or until the supervisor is gone. The exit code.
 ///
@@ -139,9 +122,7 @@ impl<'a> Pulse<'a> {
         let mut files = getrlimit(Resource::Nofile);
         files.current = files.maximum;
         let _ = setrlimit(Resource::Nofile, files);
-        let mut listened = SIGNALS.to_vec();
-        listened.extend([signal::realtime(JSON), signal::realtime(STATS_CLEAR)]);
-        let signals = SignalFd::open(&listened)?;
+        let signals = signals::open()?;
         // Pages that are swapped out would make it late. Without the right to lock them it runs all
         // the same.
         let _ = process::lock_memory();

@@ -4,11 +4,7 @@ use std::{collections::BTreeSet, ffi::OsString, fs, os::unix::net::UnixStream};
 
 use standfast_kernel::{
     clock,
-    process::{
-        self, Launch, Output, PidFile, PidFileError, ProcessGroup, Spawn,
-        signal::{self, SignalFd},
-        spawn,
-    },
+    process::{self, Launch, Output, PidFile, PidFileError, ProcessGroup, Spawn, spawn},
     syslog::Syslog,
 };
 use standfast_types::InstanceName;
@@ -18,15 +14,8 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options,
-    channel::Channel,
-    log::Log,
-    message::ToPulse,
-    notify::Notifications,
-    pulse::{JSON, STATS_CLEAR},
-    respawn::Respawn,
-    scripts::Scripts,
-    status::Board,
+    Options, channel::Channel, log::Log, message::ToPulse, notify::Notifications, respawn::Respawn,
+    scripts::Scripts, signals, status::Board,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
@@ -85,19 +74,7 @@ impl Supervisor {
         launch: Option<Launch>,
         pid_file: Option<PidFile>,
     ) -> anyhow::Result<Self> {
-        let signals = SignalFd::open(&[
-            signal::SIGCHLD,
-            signal::SIGTERM,
-            signal::SIGINT,
-            signal::SIGHUP,
-            signal::SIGUSR1,
-            signal::SIGUSR2,
-            signal::SIGPIPE,
-            signal::SIGQUIT,
-            signal::SIGALRM,
-            signal::realtime(JSON),
-            signal::realtime(STATS_CLEAR),
-        ])?;
+        let signals = signals::open()?;
         let mut scripts = Scripts::default();
         let mut notifications = Notifications::default();
         if options.vrrp {

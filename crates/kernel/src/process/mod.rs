@@ -12,16 +12,13 @@ use std::{ffi::CString, io, os::unix::process::ExitStatusExt, process::ExitStatu
 
 use rustix::{
     mm::{MlockAllFlags, mlockall},
-    process::{
-        Signal, WaitOptions, WaitStatus, kill_process, kill_process_group,
-        set_parent_process_death_signal, wait, waitpid,
-    },
+    process::{Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait, waitpid},
 };
 
 pub use daemon::{Launch, daemonize};
 pub(crate) use fork::{exit, fork, ignore_children, keep_only};
 pub use pid_file::{PidFile, PidFileError};
-pub use rustix::process::{Pid, getpid, getppid};
+pub use rustix::process::{Pid, getpid};
 pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, Surroundings, spawn};
 pub use user::{User, group_by_name, user_by_name};
 
@@ -36,16 +33,6 @@ pub fn set_name(name: &str) -> Result<(), Error> {
     let name = name.split('\0').next().unwrap_or_default();
     let name = CString::new(name).during("name the process")?;
     rustix::thread::set_name(&name).during("name the process")
-}
-
-/// Has the kernel send `signal` to this process when the thread that started it ends. A
-/// parent that ended before the call is not noticed: compare [`getppid`] afterwards.
-///
-/// # Errors
-/// `Bug` for a number that is no signal.
-pub fn die_with_parent(signal: i32) -> Result<(), Error> {
-    let named = named(signal, "watch the parent")?;
-    set_parent_process_death_signal(Some(named)).during("watch the parent")
 }
 
 /// Keeps the process's memory in RAM: pages that it has, and pages that it will touch.
