@@ -21,7 +21,8 @@ fn shell<'a>(script: &str, change: impl FnOnce(&mut Spawn<'a>)) -> String {
 
 #[test]
 fn a_script_gets_a_clean_environment_and_a_group_of_its_own() {
-    let script = "echo \"${LD_PRELOAD-none} $COLOUR $(pwd)\"; echo $$; cut -d' ' -f5 /proc/self/stat";
+    let script =
+        "echo \"${LD_PRELOAD-none} $COLOUR $(pwd)\"; echo $$; cut -d' ' -f5 /proc/self/stat";
     let out = shell(script, |what| {
         what.environment = Environment::Cleaned;
         what.variables = vec![("COLOUR".into(), "red".into())];
