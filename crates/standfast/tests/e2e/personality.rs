@@ -131,8 +131,9 @@ fn a_reload_of_a_bad_file_changes_nothing_and_of_a_good_one_only_the_difference(
         stage.start_standfast("b", &instance(100, ADDRESS, ""))?;
         stage.start_probe(ADDRESS, ASK_EVERY)?;
         served_by(&mut stage, ADDRESS, "a", seconds(3))?;
-        stage.log("a", "daemon")?;
-        stage.log("b", "daemon")?;
+        wait_for(&mut stage, "its log says so", seconds(3), |stage| {
+            Ok(stage.log("a", "daemon")?.iter().any(|line| line.contains("-> MASTER")))
+        })?;
         let capture = [
             "/usr/bin/tcpdump",
             "-Z",
