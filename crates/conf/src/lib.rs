@@ -13,12 +13,14 @@
 //!
 //! let files = Memory::default().with("/etc/a.conf", "vrrp_instance V {\n interface e\n state SLAVE\n}\n");
 //! let loaded = load("/etc/a.conf".as_ref(), &Options::default(), &files);
-//! assert!(loaded.model.is_none(), "there is no virtual_router_id");
+//! let model = loaded.model.unwrap();
+//! assert_eq!(model.left_out, ["V".into()], "it has no virtual_router_id");
 //! assert_eq!(loaded.diagnostics[1].hint.as_deref(), Some("write `state BACKUP`"));
 //! ```
 
 mod code;
 mod diagnostic;
+mod dump;
 mod files;
 mod lint;
 mod load;
@@ -28,10 +30,11 @@ mod origins;
 mod render;
 mod source;
 mod syntax;
-mod words;
+pub mod table;
 
 pub use code::Code;
 pub use diagnostic::{Class, Diagnostic, Label, Severity, test_exit_code};
+pub use dump::{Dump, DumpBlock, Scalar, Setting, Settings, dump};
 pub use files::{Disk, Files, Memory, ScriptFile};
 pub use lint::cross_node;
 pub use load::{Loaded, Options, load};

@@ -10,6 +10,8 @@ use standfast_types::{InstanceName, ScriptName};
 pub struct Model {
     /// Settings of the whole process.
     pub global: Global,
+    /// Instances of the file that cannot run, as a diagnostic says.
+    pub left_out: Vec<InstanceName>,
     /// The failover brain's configuration.
     pub failover: standfast_failover::Config,
     /// How to run the scripts that `failover` counts, in the order of the file.

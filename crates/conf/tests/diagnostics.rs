@@ -115,11 +115,13 @@ fn version_3_ignores_authentication() {
 }
 
 #[test]
-fn authentication_that_we_lack_is_refused_rather_than_left_out() {
+fn an_instance_whose_authentication_we_lack_does_not_run() {
     let loaded = with(" authentication {\n auth_type AH\n auth_pass x\n }");
     expect(&loaded, Code::AuthenticationHeader, 6, "AH", "auth_type PASS");
-    assert!(loaded.model.is_none());
-    assert!(with(" auth_hmac {\n mode enforce\n }").model.is_none());
+    for loaded in [loaded, with(" auth_hmac {\n mode enforce\n }")] {
+        let model = loaded.model.expect("other instances run");
+        assert_eq!((model.left_out.len(), model.failover.instances.len()), (1, 0));
+    }
 }
 
 #[test]
@@ -139,7 +141,11 @@ fn a_virtual_router_id_is_needed_in_range_and_unique() {
     let twice = instance("") + &instance("").replace("VI_1", "VI_2").replace("2.100", "2.101");
     let twice = load(&twice);
     expect(&twice, Code::VridReused, 9, "51", "its own number");
-    assert!(missing.model.is_none() && large.model.is_none() && twice.model.is_none());
+    assert!(twice.model.is_none());
+    for loaded in [missing, large] {
+        let model = loaded.model.expect("other instances run");
+        assert_eq!((model.left_out.len(), model.failover.instances.len()), (1, 0));
+    }
     assert_eq!(test_exit_code(&twice.diagnostics), 5);
 }
 
@@ -166,7 +172,9 @@ fn an_instance_needs_an_interface_that_can_do_vrrp() {
     expect(&missing, Code::InterfaceMissing, 1, "V", "write `interface`");
     let loopback = with(" interface lo");
     expect(&loopback, Code::InterfaceMissing, 5, "lo", "other nodes");
-    assert!(missing.model.is_none() && loopback.model.is_none());
+    for loaded in [missing, loopback] {
+        assert_eq!(loaded.model.expect("other instances run").left_out.len(), 1);
+    }
 }
 
 #[test]
@@ -362,7 +370,7 @@ fn services_are_checked_although_not_active() {
     assert_eq!(unknown[1].hint.as_deref(), Some("write `retry`"));
     assert_eq!(unknown[2].hint.as_deref(), Some("write `connect_port`"));
     let lower = load("virtual_server 192.0.2.1 80 {\n lb_kind dr\n}\n");
-    expect(&lower, Code::ForwardingMethod, 2, "dr", "write `DR`");
+    expect(&lower, Code::ForwardingMethod, 2, "dr", "write `lb_kind DR`");
 }
 
 #[test]
@@ -389,7 +397,7 @@ fn values_out_of_range_fall_back() {
     );
     expect(
         &with(" virtual_ipaddress {\n 192.0.2.1 192.0.2.2\n }"),
-        Code::BadValue,
+        Code::UnknownOption,
         6,
         "192.0.2.2",
         "one address",

@@ -81,7 +81,7 @@ fn own_address(word: &Word, model: &Model, origins: &Origins, diagnostics: &mut 
     });
 }
 
-/// The forwarding method, and whether it can do what the ports ask for.
+/// Whether the forwarding method can do what the ports ask for.
 fn forwarding(service: &Statement, diagnostics: &mut Vec<Diagnostic>) {
     let kind = service
         .statements()
@@ -89,17 +89,6 @@ fn forwarding(service: &Statement, diagnostics: &mut Vec<Diagnostic>) {
         .filter(|inner| is(inner, "lb_kind") || is(inner, "lvs_method"))
         .find_map(|inner| inner.parameters().first());
     let Some(kind) = kind else { return };
-    if !matches!(kind.text.as_str(), "NAT" | "DR" | "TUN") {
-        let message = format!("`{}` is no forwarding method", kind.text);
-        let found = Diagnostic::warning(Code::ForwardingMethod, kind.span, message);
-        let capitals = kind.text.to_ascii_uppercase();
-        let hint = match capitals.as_str() {
-            "NAT" | "DR" | "TUN" => format!("write `{capitals}`"),
-            _ => "write NAT, DR or TUN".to_owned(),
-        };
-        diagnostics.push(found.hint(hint).class(Class::Error));
-        return;
-    }
     let Some(port) = service.parameters().get(1).filter(|_| kind.text != "NAT") else { return };
     for own in servers(service).into_iter().filter_map(|server| server.get(1)) {
         if own.text == port.text {

@@ -5,16 +5,14 @@ use std::net::IpAddr;
 use standfast_types::{Broadcast, Prefix, Scope, VirtualAddress};
 use standfast_vrrp::UnicastPeer;
 
-use super::{Lowering, instance::Draft, value};
+use super::{Lowering, arguments::Read, instance::Draft, value};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
     source::Span,
     syntax::{Statement, Word},
+    table::{Keyword, Value},
 };
-
-/// The longest label that the kernel takes, in bytes.
-const LABEL_MAX: usize = 15;
 
 /// One line: the address, and its `dev` when it names one.
 struct Line {
@@ -23,12 +21,16 @@ struct Line {
 }
 
 impl Lowering<'_> {
-    pub(super) fn addresses(&mut self, draft: &mut Draft, block: &Statement) {
+    pub(super) fn addresses(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        block: &Statement,
+    ) {
         draft.addresses_span = block.keyword().map(|word| word.span);
-        for statement in block.statements() {
-            let Some(line) = self.address_line(statement) else { continue };
+        for (word, read) in self.entries(keyword, block) {
+            let Some(line) = self.address_line(word, &read) else { continue };
             let ip = line.address.prefix.address();
-            let Some(word) = statement.keyword() else { continue };
             let (family, _) = *draft.family.get_or_insert((ip, word.span));
             if family.is_ipv4() != ip.is_ipv4() {
                 self.bad_address(word, "is of another family than the instance; it is ignored");
@@ -42,11 +44,15 @@ impl Lowering<'_> {
         }
     }
 
-    pub(super) fn excluded_addresses(&mut self, draft: &mut Draft, block: &Statement) {
-        for statement in block.statements() {
-            let Some(line) = self.address_line(statement) else { continue };
+    pub(super) fn excluded_addresses(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        block: &Statement,
+    ) {
+        for (word, read) in self.entries(keyword, block) {
+            let Some(line) = self.address_line(word, &read) else { continue };
             let ip = line.address.prefix.address();
-            let Some(word) = statement.keyword() else { continue };
             if self.is_repeated(draft, ip, word) {
                 continue;
             }
@@ -90,86 +96,22 @@ impl Lowering<'_> {
         }
     }
 
-    fn address_line(&mut self, statement: &Statement) -> Option<Line> {
-        let (first, options) = statement.words.split_first()?;
-        if statement.block.is_some() {
-            return self.known("vrrp_instance.virtual_ipaddress", statement).and(None);
-        }
-        let prefix = self.prefix(first)?;
+    fn address_line(&mut self, first: &Word, read: &Read<'_>) -> Option<Line> {
+        let prefix = prefix(&first.text)?;
         let mut line = Line { device: None, address: VirtualAddress::new(prefix, "".into()) };
-        let mut rest = options;
-        while let Some((option, tail)) = rest.split_first() {
-            let value = tail.first();
-            let used = match (option.text.as_str(), value) {
-                ("noprefixroute", _) => {
-                    line.address.no_prefix_route = true;
-                    0
-                }
-                ("no_track", _) => {
-                    line.address.tracked = false;
-                    0
-                }
-                ("dev" | "label" | "scope" | "brd" | "broadcast", None) => {
-                    self.bad_option(option, "has no value");
-                    0
-                }
-                ("dev", Some(word)) => {
-                    line.device = Some(word.clone());
-                    1
-                }
-                ("label", Some(word)) => {
-                    if word.text.len() > LABEL_MAX {
-                        self.long_label(first, word);
-                        return None;
-                    }
-                    line.address.label = Some(word.text.clone());
-                    1
-                }
-                ("scope", Some(word)) => {
-                    self.scope(&mut line.address, word);
-                    1
-                }
-                ("brd" | "broadcast", Some(word)) => {
-                    self.broadcast(&mut line.address, word);
-                    1
-                }
-                ("peer" | "preferred_lft", Some(_)) => {
-                    self.option_not_active(option);
-                    1
-                }
-                ("home" | "-nodad" | "mngtmpaddr" | "autojoin" | "use_vmac", _) => {
-                    self.option_not_active(option);
-                    0
-                }
-                (_, _) => {
-                    self.bad_option(option, "is no option of an address; it is ignored");
-                    0
-                }
-            };
-            rest = tail.get(used..).unwrap_or_default();
+        for (name, matched) in read.options() {
+            let word = matched.word;
+            match name {
+                "noprefixroute" => line.address.no_prefix_route = true,
+                "no_track" => line.address.tracked = false,
+                "dev" => line.device = Some(word.clone()),
+                "label" => line.address.label = Some(word.text.to_string()),
+                "scope" => self.scope(&mut line.address, word),
+                "brd" | "broadcast" => self.broadcast(&mut line.address, word),
+                _ => {}
+            }
         }
         Some(line)
-    }
-
-    fn prefix(&mut self, word: &Word) -> Option<Prefix> {
-        let (address, length) = match word.text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (word.text.as_str(), None),
-        };
-        let Ok(address) = address.parse::<IpAddr>() else {
-            self.bad_address(word, "is no address; the line is ignored");
-            return None;
-        };
-        let Some(length) = length else { return Some(Prefix::host(address)) };
-        let prefix = length.parse().ok().and_then(|length| Prefix::new(address, length).ok());
-        Some(prefix.unwrap_or_else(|| {
-            let host = Prefix::host(address);
-            let message = format!("`/{length}` is no prefix length; {host} is used");
-            self.diagnostics.push(
-                Diagnostic::warning(Code::OutOfRange, word.span, message).class(Class::Error),
-            );
-            host
-        }))
     }
 
     fn scope(&mut self, address: &mut VirtualAddress, word: &Word) {
@@ -196,90 +138,69 @@ impl Lowering<'_> {
         }
     }
 
-    fn long_label(&mut self, address: &Word, label: &Word) {
-        let message = format!(
-            "label `{}` is longer than {LABEL_MAX} bytes; {} is left out",
-            label.text, address.text
-        );
-        self.diagnostics.push(
-            Diagnostic::warning(Code::OutOfRange, label.span, message)
-                .hint("shorten the label")
-                .class(Class::Error),
-        );
-    }
-
     fn bad_option(&mut self, word: &Word, what: &str) {
         let message = format!("`{}` {what}", word.text);
-        let mut found = Diagnostic::warning(Code::BadValue, word.span, message).class(Class::Error);
-        if word.text.parse::<Prefix>().is_ok() {
-            found = found.hint("write one address on each line");
-        }
-        self.diagnostics.push(found);
+        self.diagnostics
+            .push(Diagnostic::warning(Code::BadValue, word.span, message).class(Class::Error));
     }
 
-    fn option_not_active(&mut self, word: &Word) {
-        let message = format!("`{}` is accepted, not active in this version", word.text);
-        self.diagnostics.push(Diagnostic::warning(Code::NotActive, word.span, message));
-    }
-
-    pub(super) fn peers(&mut self, draft: &mut Draft, block: &Statement) {
+    pub(super) fn peers(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        block: &Statement,
+    ) {
         draft.peers_span = block.keyword().map(|word| word.span);
-        for statement in block.statements() {
-            let Some((word, options)) = statement.words.split_first() else { continue };
-            let text = word.text.split('/').next().unwrap_or_default();
-            let address = match text.parse::<IpAddr>() {
-                Ok(IpAddr::V4(address)) if !draft.is_ipv6() => address,
-                Ok(address) if draft.family.is_none() => {
+        for (word, read) in self.entries(keyword, block) {
+            let Ok(prefix) = word.text.parse::<Prefix>() else { continue };
+            let address = match prefix.address() {
+                IpAddr::V4(address) if !draft.is_ipv6() => address,
+                address if draft.family.is_none() => {
                     draft.family = Some((address, word.span));
                     continue;
                 }
-                Ok(_) => {
+                IpAddr::V4(_) | IpAddr::V6(_) => {
                     self.bad_address(word, "is of another family than the instance");
-                    continue;
-                }
-                Err(_) => {
-                    self.bad_address(word, "is no address; the peer is ignored");
                     continue;
                 }
             };
             draft.family.get_or_insert((address.into(), word.span));
-            if text != word.text {
-                let message = format!("a peer is one address; `{text}` is used");
-                self.diagnostics.push(Diagnostic::note(Code::BadAddress, word.span, message));
+            if word.text.contains('/') {
+                let message = format!("a peer is one address; `{address}` is used");
+                self.diagnostics.push(
+                    Diagnostic::note(Code::BadAddress, word.span, message)
+                        .hint(format!("write `{address}`")),
+                );
             }
-            let mut peer = UnicastPeer { address, min_ttl: 0, max_ttl: 255 };
-            draft.check_source |= self.peer_options(&mut peer, options);
             if draft.peers.iter().any(|(known, _)| known.address == address) {
                 self.bad_address(word, "is a peer already; this line is ignored");
                 continue;
             }
+            let mut peer = UnicastPeer { address, min_ttl: 0, max_ttl: 255 };
+            draft.check_source |= peer_limits(&mut peer, &read);
             draft.peers.push((peer, word.span));
         }
     }
+}
 
-    /// `min_ttl` and `max_ttl`; whether either is given.
-    fn peer_options(&mut self, peer: &mut UnicastPeer, options: &[Word]) -> bool {
-        let mut rest = options;
-        let mut limited = false;
-        while let [option, tail @ ..] = rest {
-            let limit = match option.text.as_str() {
-                "min_ttl" => &mut peer.min_ttl,
-                "max_ttl" => &mut peer.max_ttl,
-                _ => {
-                    self.bad_option(option, "is no option of a peer; it is ignored");
-                    rest = tail;
-                    continue;
-                }
-            };
-            match tail.first().map(|word| word.text.parse()) {
-                Some(Ok(ttl)) => {
-                    *limit = ttl;
-                    limited = true;
-                }
-                Some(Err(_)) | None => self.bad_option(option, "needs a TTL of 0 to 255"),
-            }
-            rest = tail.get(1..).unwrap_or_default();
+/// An address with its length; a length that does not exist is left out.
+fn prefix(text: &str) -> Option<Prefix> {
+    let address = text.split('/').next()?;
+    text.parse().ok().or_else(|| address.parse().ok().map(Prefix::host))
+}
+
+/// `min_ttl` and `max_ttl`; whether either is given.
+fn peer_limits(peer: &mut UnicastPeer, read: &Read<'_>) -> bool {
+    let mut limited = false;
+    for (name, matched) in read.options() {
+        let Value::Number(number) = matched.value else { continue };
+        let Ok(ttl) = u8::try_from(number) else { continue };
+        match name {
+            "min_ttl" => peer.min_ttl = ttl,
+            "max_ttl" => peer.max_ttl = ttl,
+            _ => continue,
         }
-        limited
+        limited = true;
     }
+    limited
 }

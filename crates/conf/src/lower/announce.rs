@@ -4,79 +4,103 @@ use super::Lowering;
 use crate::{
     Code, Diagnostic,
     diagnostic::{Class, Severity},
+    source::Span,
     syntax::Statement,
-    words::{self, Status},
+    table::{Block, Keyword, Kind, Status},
 };
 
+/// A keyword without effect, and how often the file has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Announced {
+    keyword: &'static Keyword,
+    /// As the file has it the first time.
+    name: String,
+    first: Span,
+    count: usize,
+}
+
 impl Lowering<'_> {
-    /// Says that the statement has no effect, and looks for unknown words in its block.
-    pub(crate) fn announce(&mut self, path: &str, statement: &Statement) {
+    /// Says that the statement has no effect, and checks it and its block all the same.
+    pub(crate) fn announce(
+        &mut self,
+        block: &'static Block,
+        keyword: &'static Keyword,
+        statement: &Statement,
+    ) {
         let Some(word) = statement.keyword() else { return };
-        let Some(keyword) = words::lookup(path, &word.text) else { return };
-        let opens = if keyword.opens_block { " block" } else { "" };
-        let (code, severity, what) = match keyword.status {
-            Status::NoEffect => (Code::NoEffect, Severity::Note, "never has an effect"),
-            Status::Active | Status::Announced | Status::ManualOnly => {
-                (Code::NotActive, weight(&word.text), "is accepted, not active in this version")
+        let name = || match keyword.opens_block() {
+            true => {
+                let words = statement.words.iter().take(3).map(|word| word.text.as_str());
+                words.collect::<Vec<_>>().join(" ")
             }
+            false => word.text.to_string(),
         };
-        let name = statement.words.iter().take(3).map(|word| word.text.as_str());
-        let name = name.collect::<Vec<_>>().join(" ");
-        let name = if keyword.opens_block { &name } else { &word.text };
-        let message = format!("`{name}`{opens} {what}");
-        let mut found = Diagnostic::new(code, severity, word.span, message);
-        if matches!(
-            word.text.as_str(),
-            "vrrp_iptables" | "vrrp_ipsets" | "lvs_sync_daemon_interface"
-        ) {
-            found = found.hint("newer versions want `nftables` or `lvs_sync_daemon`");
-            found.keepalived = Some(Class::Error);
-        }
-        self.diagnostics.push(found);
-        self.check_inside(&words::child(path, &word.text), statement);
+        self.note(block.path, keyword, name, word.span);
+        self.check(keyword, statement);
     }
 
-    /// Reports unknown words in a block that is not active.
-    fn check_inside(&mut self, path: &str, statement: &Statement) {
-        let Some(block) = words::block(path) else { return };
+    /// Counts one more place of a keyword that has no effect.
+    pub(super) fn note(
+        &mut self,
+        path: &'static str,
+        keyword: &'static Keyword,
+        name: impl Fn() -> String,
+        span: Span,
+    ) {
+        let announced = self.announced.entry((path, keyword.name)).or_insert_with(|| Announced {
+            keyword,
+            name: name(),
+            first: span,
+            count: 0,
+        });
+        announced.count += 1;
+    }
+
+    /// Reports what is wrong with a statement and in its block, and takes nothing from it.
+    fn check(&mut self, keyword: &'static Keyword, statement: &Statement) {
+        let read = self.read(keyword, statement);
+        if keyword.arguments.first() == Some(&Kind::Command) {
+            read.word().and_then(|word| super::command::argv(word, self.diagnostics));
+        }
+        let Some(block) = keyword.block().filter(|_| keyword.opens_block()) else { return };
         for inner in statement.statements() {
-            let Some(word) = inner.keyword() else { continue };
-            if block.entries && !block.keywords.contains_key(word.text.as_str()) {
-                continue;
+            if let Some(known) = self.known(block, inner) {
+                self.check(known, inner);
             }
-            if self.known(path, inner).is_some() {
-                self.check_inside(&words::child(path, &word.text), inner);
-            }
+        }
+    }
+
+    /// One finding for each keyword without effect.
+    pub(super) fn announcements(&mut self) {
+        for announced in std::mem::take(&mut self.announced).into_values() {
+            self.diagnostics.push(announced.diagnostic());
         }
     }
 }
 
-/// A warning where the service would be missing; a note where only comfort is.
-fn weight(keyword: &str) -> Severity {
-    match keyword {
-        "virtual_server"
-        | "virtual_server_group"
-        | "vrrp_sync_group"
-        | "track_file"
-        | "track_process"
-        | "track_bfd"
-        | "bfd_instance"
-        | "vrrp_track_process"
-        | "vrrp_track_file"
-        | "use_vmac"
-        | "use_ipvlan"
-        | "no_accept"
-        | "vrrp_strict"
-        | "strict_mode"
-        | "auth_hmac"
-        | "virtual_routes"
-        | "virtual_rules"
-        | "static_ipaddress"
-        | "static_routes"
-        | "static_rules"
-        | "net_namespace"
-        | "notify_fifo"
-        | "vrrp_notify_fifo" => Severity::Warning,
-        _ => Severity::Note,
+impl Announced {
+    fn diagnostic(self) -> Diagnostic {
+        let Self { keyword, name, first, count } = self;
+        let (code, severity, what) = match keyword.status {
+            Status::NoEffect => (Code::NoEffect, Severity::Note, "never has an effect"),
+            Status::Announced { vital: true } => {
+                (Code::NotActive, Severity::Warning, "is accepted, not active in this version")
+            }
+            Status::Active | Status::Announced { vital: false } | Status::ManualOnly => {
+                (Code::NotActive, Severity::Note, "is accepted, not active in this version")
+            }
+        };
+        let opens = if keyword.opens_block() { " block" } else { "" };
+        let more = match count {
+            0 | 1 => String::new(),
+            _ => format!(" ({count} of them)"),
+        };
+        let found = Diagnostic::new(code, severity, first, format!("`{name}`{opens} {what}{more}"));
+        match keyword.name {
+            "vrrp_iptables" | "vrrp_ipsets" | "lvs_sync_daemon_interface" => found
+                .hint("newer versions want `nftables` or `lvs_sync_daemon`")
+                .class(Class::Error),
+            _ => found,
+        }
     }
 }

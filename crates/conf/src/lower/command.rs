@@ -1,5 +1,6 @@
 //! A command's words into program and arguments.
 
+use super::arguments::Read;
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -114,6 +115,12 @@ pub(crate) fn user(words: &[Word]) -> Option<User> {
         Some((name, _)) => User { name: name.to_owned(), group: second },
         None => User { name: first.clone(), group: second },
     })
+}
+
+/// The user that a keyword's words name.
+pub(crate) fn user_of(read: &Read<'_>) -> Option<User> {
+    let words: Vec<Word> = read.matched.iter().map(|matched| matched.word.clone()).collect();
+    user(&words)
 }
 
 /// The value of a notify keyword: `"command" [user [group]]`.

@@ -9,7 +9,7 @@ use standfast_failover::{TrackInterface, TrackScript};
 use standfast_types::{Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
-use super::{Lowering, command, global::COUNT_MAX, value};
+use super::{Lowering, arguments::Read, command, global};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -17,7 +17,7 @@ use crate::{
     origins::TrackerOrigin,
     source::Span,
     syntax::{Statement, Word},
-    words::Status,
+    table::{Keyword, Status},
 };
 
 /// `state`
@@ -46,13 +46,14 @@ pub(super) struct Draft {
     pub(super) track_source: bool,
     pub(super) track_primary: bool,
     pub(super) vrid: Option<(Vrid, Span)>,
+    /// The file has a `virtual_router_id`, valid or not.
+    pub(super) vrid_given: bool,
     pub(super) ttl: u8,
     pub(super) version: Option<(Version, Span)>,
     pub(super) priority: Option<(Priority, Span)>,
     /// The file has a `priority`, valid or not.
     pub(super) priority_given: bool,
-    /// In microseconds.
-    pub(super) advert_interval: Option<(u64, Span)>,
+    pub(super) advert_interval: Option<(Duration, Span)>,
     pub(super) addresses: Vec<(Option<Word>, VirtualAddress)>,
     pub(super) addresses_span: Option<Span>,
     pub(super) excluded: Vec<(Option<Word>, VirtualAddress)>,
@@ -69,6 +70,8 @@ pub(super) struct Draft {
     pub(super) check_source: bool,
     pub(super) fault_without_peer: bool,
     pub(super) authentication: Option<Span>,
+    /// It asks for authentication that is not active.
+    pub(super) unauthenticated: bool,
     pub(super) auth_type: Option<Word>,
     pub(super) auth_pass: Option<Word>,
     pub(super) track_interfaces: Vec<(TrackInterface, TrackerOrigin)>,
@@ -77,20 +80,22 @@ pub(super) struct Draft {
 }
 
 impl Lowering<'_> {
-    pub(super) fn vrrp_instance(&mut self, block: &Statement) {
-        let Some(name) = self.block_name(block) else { return };
+    pub(super) fn vrrp_instance(&mut self, keyword: &'static Keyword, statement: &Statement) {
+        let Some(name) = self.block_name(keyword, statement) else { return };
         let known = self.origins.instances.get(&name.text.as_str().into());
         if let Some(first) = known.map(|origin| origin.name) {
             return self.duplicate(name, first);
         }
+        let Some(block) = keyword.block() else { return };
         let mut draft = self.draft(name.clone());
-        for statement in block.statements() {
-            let Some(keyword) = self.known("vrrp_instance", statement) else { continue };
+        for inner in statement.statements() {
+            let Some(keyword) = self.known(block, inner) else { continue };
             if keyword.status == Status::Active {
-                self.instance_keyword(&mut draft, statement);
+                let read = self.read(keyword, inner);
+                self.instance_keyword(&mut draft, keyword, inner, &read);
             } else {
-                self.refuse_unauthenticated(statement);
-                self.announce("vrrp_instance", statement);
+                self.refuse_unauthenticated(&mut draft, inner);
+                self.announce(block, keyword, inner);
             }
         }
         self.resolve(draft);
@@ -108,6 +113,7 @@ impl Lowering<'_> {
             track_source: false,
             track_primary: true,
             vrid: None,
+            vrid_given: false,
             ttl: 255,
             version: None,
             priority: None,
@@ -129,6 +135,7 @@ impl Lowering<'_> {
             check_source: defaults.check_unicast_src,
             fault_without_peer: false,
             authentication: None,
+            unauthenticated: false,
             auth_type: None,
             auth_pass: None,
             track_interfaces: Vec::new(),
@@ -138,103 +145,93 @@ impl Lowering<'_> {
     }
 
     /// `auth_hmac` asks for adverts that nobody can forge; without it they could be.
-    fn refuse_unauthenticated(&mut self, statement: &Statement) {
+    fn refuse_unauthenticated(&mut self, draft: &mut Draft, statement: &Statement) {
         let Some(word) = statement.keyword().filter(|word| word.text == "auth_hmac") else {
             return;
         };
-        self.diagnostics.push(
-            Diagnostic::error(
-                Code::AuthenticationHeader,
-                word.span,
-                "`auth_hmac` is not active in this version; the instance would run unauthenticated",
-            )
-            .hint("delete the block on every node to run without it"),
-        );
+        draft.unauthenticated = true;
+        self.diagnostics.push(unauthenticated(&draft.name, word.span, "auth_hmac"));
     }
 
-    fn instance_keyword(&mut self, draft: &mut Draft, statement: &Statement) {
-        let name = statement.keyword().map_or("", |word| word.text.as_str());
-        match name {
-            "state" => draft.state = self.state(statement).or(draft.state),
-            "interface" => draft.interface = self.value(statement).cloned(),
-            "mcast_src_ip" | "unicast_src_ip" => self.source(draft, statement),
-            "mcast_dst_ip" => draft.group = self.group(statement).or(draft.group),
-            "track_src_ip" => draft.track_source = self.bare_flag(statement).is_some(),
-            "dont_track_primary" => draft.track_primary = self.bare_flag(statement).is_none(),
-            "virtual_router_id" => draft.vrid = self.vrid(statement),
-            "unicast_ttl" => {
-                if let Some((ttl, _)) = self.small(statement, 0, 255, "255 stays in use") {
-                    draft.ttl = ttl;
+    fn instance_keyword(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        statement: &Statement,
+        read: &Read<'_>,
+    ) {
+        let flag = statement.keyword().map(|word| word.span);
+        match keyword.name {
+            "state" => draft.state = state(statement).or(draft.state),
+            "interface" => draft.interface = read.word().cloned(),
+            "mcast_src_ip" | "unicast_src_ip" => self.source(draft, read),
+            "mcast_dst_ip" => {
+                if let Some((IpAddr::V4(group), span)) = read.address() {
+                    draft.group = Some((group, span));
                 }
             }
-            "version" => draft.version = self.version(statement).or(draft.version),
+            "track_src_ip" => draft.track_source = true,
+            "dont_track_primary" => draft.track_primary = false,
+            "virtual_router_id" => {
+                draft.vrid_given = true;
+                draft.vrid = read.small().and_then(|(n, span)| Some((Vrid::new(n)?, span)));
+            }
+            "unicast_ttl" => draft.ttl = read.small().map_or(draft.ttl, |(ttl, _)| ttl),
+            "version" => {
+                if let (Some(version), Some(word)) = (global::version(read), read.word()) {
+                    draft.version = Some((version, word.span));
+                }
+            }
             "priority" => {
                 draft.priority_given = true;
-                draft.priority = self.priority(statement);
+                let number = read.small().and_then(|(n, span)| Some((Priority::new(n)?, span)));
+                draft.priority = number;
             }
-            "advert_int" => self.advert_interval(draft, statement),
-            "virtual_ipaddress" => self.addresses(draft, statement),
-            "virtual_ipaddress_excluded" => self.excluded_addresses(draft, statement),
+            "advert_int" => draft.advert_interval = read.time().or(draft.advert_interval),
+            "virtual_ipaddress" => self.addresses(draft, keyword, statement),
+            "virtual_ipaddress_excluded" => self.excluded_addresses(draft, keyword, statement),
             "no_virtual_ipaddress" => draft.no_address_wanted = true,
             "preempt" => draft.nopreempt = None,
-            "nopreempt" => draft.nopreempt = self.bare_flag(statement),
-            "preempt_delay" => {
-                let most = Duration::from_secs(1000);
-                let delay = self.seconds(statement, Duration::ZERO, most, "no delay is used");
-                draft.preempt_delay = delay;
-            }
-            "unicast_peer" => self.peers(draft, statement),
-            "check_unicast_src" => draft.check_source = self.bare_flag(statement).is_some(),
+            "nopreempt" => draft.nopreempt = flag,
+            "preempt_delay" => draft.preempt_delay = read.time(),
+            "unicast_peer" => self.peers(draft, keyword, statement),
+            "check_unicast_src" => draft.check_source = true,
             "unicast_fault_no_peer" => draft.fault_without_peer = true,
-            "authentication" => self.authentication(draft, statement),
-            "track_interface" => self.track_interface(draft, statement),
-            "track_script" => self.track_script(draft, statement),
+            "authentication" => self.authentication(draft, keyword, statement),
+            "track_interface" => self.track_interface(draft, keyword, statement),
+            "track_script" => self.track_script(draft, keyword, statement),
             "accept" => {}
-            _ => self.instance_detail(draft, name, statement),
+            _ => self.instance_detail(draft, keyword.name, statement, read),
         }
     }
 
-    fn instance_detail(&mut self, draft: &mut Draft, name: &str, statement: &Statement) {
+    fn instance_detail(
+        &mut self,
+        draft: &mut Draft,
+        name: &str,
+        statement: &Statement,
+        read: &Read<'_>,
+    ) {
         match name {
             "v3_checksum_as_v2" => {
-                if let Some(flag) = self.flag(statement) {
-                    draft.checksum_as_v2 = flag;
-                }
+                draft.checksum_as_v2 = read.flag().unwrap_or(draft.checksum_as_v2);
             }
-            "old_unicast_checksum" => draft.old_checksum = self.old_checksum(statement),
+            "old_unicast_checksum" if !read.failed => {
+                draft.old_checksum = Some(match read.word() {
+                    Some(_) => OldChecksum::Never,
+                    None => OldChecksum::Always,
+                });
+            }
             "down_timer_adverts" => {
-                let kept = format!("{} stays in use", draft.down_timer_adverts);
-                if let Some((adverts, _)) = self.small(statement, 1, 100, &kept) {
+                if let Some((adverts, _)) = read.small() {
                     draft.down_timer_adverts = adverts;
                 }
             }
             "lower_prio_no_advert" => {
-                if let Some(flag) = self.flag(statement) {
-                    draft.lower_prio_no_advert = flag;
-                }
+                draft.lower_prio_no_advert = read.flag().unwrap_or(draft.lower_prio_no_advert);
             }
-            _ if name.starts_with("garp_") => {
-                self.instance_garp(&mut draft.announcements, name, statement);
-            }
+            _ if name.starts_with("garp_") => garp(&mut draft.announcements, name, read),
             _ => self.instance_notify(&mut draft.notify, name, statement),
-        }
-    }
-
-    fn instance_garp(&mut self, garp: &mut Announcements, name: &str, statement: &Statement) {
-        let number = match name {
-            "garp_master_repeat" | "garp_master_refresh_repeat" => self.repeat_count(statement),
-            _ => self.small(statement, 0, COUNT_MAX, "the default stays in use").map(|n| n.0),
-        };
-        let Some(number) = number else { return };
-        let time = Duration::from_secs(number.into());
-        match name {
-            "garp_master_repeat" => garp.master_repeat = number,
-            "garp_master_refresh_repeat" => garp.refresh_repeat = number,
-            "garp_lower_prio_repeat" => garp.lower_prio_repeat = number,
-            "garp_master_delay" => garp.master_delay = time,
-            "garp_master_refresh" => garp.refresh = time,
-            "garp_lower_prio_delay" => garp.lower_prio_delay = time,
-            _ => {}
         }
     }
 
@@ -242,8 +239,6 @@ impl Lowering<'_> {
         if statement.parameters().is_empty() {
             if name == "notify_deleted" {
                 notify.deleted = Deleted::AsDeleted(None);
-            } else {
-                self.missing_parameter(statement);
             }
             return;
         }
@@ -261,35 +256,17 @@ impl Lowering<'_> {
         }
     }
 
-    fn state(&mut self, statement: &Statement) -> Option<(State, Span)> {
-        let word = self.value(statement)?;
-        let state = match word.text.as_str() {
-            "MASTER" => State::Master,
-            "BACKUP" => State::Backup,
-            other => {
-                let meant = if other.eq_ignore_ascii_case("master") { "MASTER" } else { "BACKUP" };
-                let message = format!("`{other}` is no state; BACKUP is used");
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::BadState, word.span, message)
-                        .hint(format!("write `state {meant}`"))
-                        .class(Class::Error),
-                );
-                State::Backup
+    fn source(&mut self, draft: &mut Draft, read: &Read<'_>) {
+        let (Some((address, span)), Some(word)) = (read.address(), read.word()) else { return };
+        match address {
+            IpAddr::V4(address) if !draft.is_ipv6() => {
+                draft.family.get_or_insert((address.into(), span));
+                draft.source = Some((address, span));
             }
-        };
-        Some((state, word.span))
-    }
-
-    fn source(&mut self, draft: &mut Draft, statement: &Statement) {
-        let Some(word) = self.value(statement) else { return };
-        match word.text.parse::<IpAddr>() {
-            Ok(IpAddr::V4(address)) if !draft.is_ipv6() => {
-                draft.family.get_or_insert((address.into(), word.span));
-                draft.source = Some((address, word.span));
+            address if draft.family.is_none() => draft.family = Some((address, span)),
+            IpAddr::V4(_) | IpAddr::V6(_) => {
+                self.bad_address(word, "is of another family than the instance")
             }
-            Ok(address) if draft.family.is_none() => draft.family = Some((address, word.span)),
-            Ok(_) => self.bad_address(word, "is of another family than the instance"),
-            Err(_) => self.bad_address(word, "is no address; the interface's own is used"),
         }
     }
 
@@ -299,71 +276,56 @@ impl Lowering<'_> {
             .push(Diagnostic::warning(Code::BadAddress, word.span, message).class(Class::Error));
     }
 
-    fn vrid(&mut self, statement: &Statement) -> Option<(Vrid, Span)> {
-        let word = self.value(statement)?;
-        let number = value::number(&word.text, 1, 255).ok().and_then(|n| u8::try_from(n).ok());
-        match number.and_then(Vrid::new) {
-            Some(vrid) => Some((vrid, word.span)),
-            None => {
-                let message = format!("`{}` is no virtual router id", word.text);
-                self.diagnostics.push(
-                    Diagnostic::error(Code::VridMissing, word.span, message)
-                        .hint("write a number from 1 to 255, the same on every node"),
-                );
-                None
-            }
-        }
-    }
-
-    fn priority(&mut self, statement: &Statement) -> Option<(Priority, Span)> {
-        let (number, span) = self.small(statement, 1, 255, "100 is used")?;
-        Some((Priority::new(number)?, span))
-    }
-
-    fn advert_interval(&mut self, draft: &mut Draft, statement: &Statement) {
-        let Some(word) = self.value(statement) else { return };
-        match value::micros(&word.text) {
-            Ok(micros) if (10_000..=255_000_000).contains(&micros) => {
-                draft.advert_interval = Some((micros, word.span));
-            }
-            Ok(_) | Err(_) => {
-                let message = format!("`{}` is no advert interval; 1 second is used", word.text);
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::AdvertInterval, word.span, message)
-                        .hint("VRRPv2 takes 1 to 255 whole seconds, VRRPv3 0.01 to 40.95 seconds")
-                        .class(Class::Error),
-                );
-            }
-        }
-    }
-
-    fn old_checksum(&mut self, statement: &Statement) -> Option<OldChecksum> {
-        match statement.parameters() {
-            [] => Some(OldChecksum::Always),
-            [word] if word.text == "never" => Some(OldChecksum::Never),
-            [word, ..] => {
-                let message = format!("`{}` is not `never`; the keyword is ignored", word.text);
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::BadValue, word.span, message).class(Class::Error),
-                );
-                None
-            }
-        }
-    }
-
-    fn authentication(&mut self, draft: &mut Draft, block: &Statement) {
-        draft.authentication = block.keyword().map(|word| word.span);
-        for statement in block.statements() {
-            let path = "vrrp_instance.authentication";
-            let Some(_) = self.known(path, statement) else { continue };
-            let word = self.value(statement).cloned();
-            match statement.keyword().map_or("", |word| word.text.as_str()) {
-                "auth_type" => draft.auth_type = word,
+    fn authentication(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        statement: &Statement,
+    ) {
+        let Some(block) = keyword.block() else { return };
+        draft.authentication = statement.keyword().map(|word| word.span);
+        for inner in statement.statements() {
+            let Some(keyword) = self.known(block, inner) else { continue };
+            let word = self.read(keyword, inner).word().cloned();
+            match keyword.name {
+                "auth_type" => draft.auth_type = inner.parameters().first().cloned(),
                 "auth_pass" => draft.auth_pass = word,
                 _ => {}
             }
         }
     }
+}
+
+/// Anything that is not MASTER means BACKUP.
+fn state(statement: &Statement) -> Option<(State, Span)> {
+    let word = statement.parameters().first()?;
+    let state = if word.text == "MASTER" { State::Master } else { State::Backup };
+    Some((state, word.span))
+}
+
+fn garp(garp: &mut Announcements, name: &str, read: &Read<'_>) {
+    let Some((number, _)) = read.small::<u32>() else { return };
+    let time = Duration::from_secs(number.into());
+    match name {
+        "garp_master_repeat" => garp.master_repeat = number,
+        "garp_master_refresh_repeat" => garp.refresh_repeat = number,
+        "garp_lower_prio_repeat" => garp.lower_prio_repeat = number,
+        "garp_master_delay" => garp.master_delay = time,
+        "garp_master_refresh" => garp.refresh = time,
+        "garp_lower_prio_delay" => garp.lower_prio_delay = time,
+        _ => {}
+    }
+}
+
+/// Authentication that is asked for and not active: the instance must not run without it.
+pub(super) fn unauthenticated(name: &Word, span: Span, what: &str) -> Diagnostic {
+    let message = format!(
+        "`{what}` is not active in this version; instance `{}` would run unauthenticated and is left out",
+        name.text
+    );
+    Diagnostic::warning(Code::AuthenticationHeader, span, message)
+        .label("the instance does not run")
+        .hint("use `auth_type PASS` on every node, or no authentication")
 }
 
 impl Draft {

@@ -5,35 +5,48 @@ use crate::{
     Code, Diagnostic,
     diagnostic::Class,
     syntax::{Statement, Word},
-    words::{self, Keyword, Status},
+    table::{self, Age, Block, Keyword, Status},
 };
 
 impl Lowering<'_> {
-    /// The statement's keyword in the block at `path`; reports it when it is not known there,
-    /// or opens a block where it takes none.
-    pub(crate) fn known(&mut self, path: &str, statement: &Statement) -> Option<Keyword> {
+    /// What the statement is in `block`: a keyword or an entry. Reports it when it is not known
+    /// there, or opens a block where it takes none.
+    pub(crate) fn known(
+        &mut self,
+        block: &'static Block,
+        statement: &Statement,
+    ) -> Option<&'static Keyword> {
         let word = statement.keyword()?;
-        let Some(keyword) = words::lookup(path, &word.text) else {
-            let found = unknown(path, word, statement.block.is_some());
-            self.diagnostics.push(found);
+        let Some(keyword) = block.line(&word.text) else {
+            self.diagnostics.push(unknown(block, word, statement.block.is_some()));
             return None;
         };
         if keyword.status == Status::ManualOnly {
             let message =
                 format!("`{}` is in keepalived's manual, but no keepalived knows it", word.text);
             self.diagnostics.push(
-                Diagnostic::warning(Code::UnknownKeyword, word.span, message).class(Class::Error),
+                Diagnostic::warning(Code::UnknownKeyword, word.span, message)
+                    .hint("delete it")
+                    .class(Class::Error),
             );
             return None;
         }
+        self.outdated(word, keyword);
         self.check_block(word, keyword, statement);
         Some(keyword)
     }
 
-    fn check_block(&mut self, word: &Word, keyword: Keyword, statement: &Statement) {
+    fn outdated(&mut self, word: &Word, keyword: &Keyword) {
+        let Age::OldNameOf(name) = keyword.age else { return };
+        let message = format!("`{}` is an old spelling", word.text);
+        self.diagnostics.push(
+            Diagnostic::note(Code::Deprecated, word.span, message).hint(format!("write `{name}`")),
+        );
+    }
+
+    fn check_block(&mut self, word: &Word, keyword: &Keyword, statement: &Statement) {
         match &statement.block {
-            Some(block) if !keyword.opens_block => {
-                // Old manuals write lists in braces; nothing is lost with those.
+            Some(block) if !keyword.opens_block() => {
                 let message = format!("`{}` takes no block", word.text);
                 self.diagnostics.push(
                     Diagnostic::warning(Code::UnexpectedBlock, block.open, message)
@@ -41,7 +54,7 @@ impl Lowering<'_> {
                         .class(Class::Error),
                 );
             }
-            None if keyword.opens_block => {
+            None if keyword.opens_block() => {
                 let message = format!("`{}` needs a block", word.text);
                 self.diagnostics.push(
                     Diagnostic::warning(Code::MissingBlock, word.span, message)
@@ -54,8 +67,9 @@ impl Lowering<'_> {
     }
 }
 
-/// The diagnostic for a word that is no keyword of the block at `path`.
-fn unknown(path: &str, word: &Word, has_block: bool) -> Diagnostic {
+/// The diagnostic for a word that is no keyword of the block.
+fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {
+    let path = block.path;
     let text = &word.text;
     let here =
         if path.is_empty() { "at the top level".to_owned() } else { format!("in {}", short(path)) };
@@ -66,17 +80,16 @@ fn unknown(path: &str, word: &Word, has_block: bool) -> Diagnostic {
             .hint(hint)
             .class(Class::Error);
     }
-    let homes = words::homes(text);
-    if let Some(home) = homes.first() {
+    if let Some(home) = table::homes(text).first() {
         let message = format!("`{text}` does not belong {here}{skipped}");
-        let home = if home.is_empty() { "the top level".to_owned() } else { full(home) };
+        let home = if home.path.is_empty() { "the top level".to_owned() } else { full(home.path) };
         return Diagnostic::warning(Code::WrongBlock, word.span, message)
             .hint(format!("it belongs in {home}"))
             .class(Class::Error);
     }
     let message = format!("`{text}` is no keyword {here}{skipped}");
     let found = Diagnostic::warning(Code::UnknownKeyword, word.span, message).class(Class::Error);
-    match words::suggest(path, text) {
+    match table::suggest(block, text) {
         Some(likely) => {
             found.label(format!("did you mean `{likely}`?")).hint(format!("write `{likely}`"))
         }

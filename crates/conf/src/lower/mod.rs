@@ -2,12 +2,13 @@
 
 mod address;
 mod announce;
+pub(crate) mod arguments;
 pub(crate) mod command;
 mod global;
 mod instance;
 mod keyword;
+mod misfit;
 mod resolve;
-mod scalar;
 mod script;
 mod tracker;
 pub(crate) mod value;
@@ -18,11 +19,10 @@ use standfast_types::InstanceName;
 
 use crate::{
     Code, Diagnostic, Model, Origins,
-    diagnostic::Class,
     model::Notify,
     source::Span,
     syntax::Statement,
-    words::{self, Status},
+    table::{self, Status},
 };
 
 /// What lowering has found so far.
@@ -35,6 +35,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) scripts: Vec<script::Draft>,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
+    /// Keywords without effect that the file has.
+    announced: BTreeMap<(&'static str, &'static str), announce::Announced>,
     /// Where all scripts of the file are defined, above and below.
     pub(crate) later_scripts: BTreeMap<String, Span>,
 }
@@ -52,6 +54,7 @@ pub(crate) fn lower(
         notify: BTreeMap::new(),
         scripts: Vec::new(),
         addresses: BTreeMap::new(),
+        announced: BTreeMap::new(),
         later_scripts: script_names(statements),
     };
     for statement in statements {
@@ -73,12 +76,12 @@ fn script_names(statements: &[Statement]) -> BTreeMap<String, Span> {
 
 impl Lowering<'_> {
     fn top_level(&mut self, statement: &Statement) {
-        let Some(keyword) = self.known("", statement) else { return };
-        match (keyword.status, statement.keyword().map(|word| word.text.as_str())) {
-            (Status::Active, Some("global_defs")) => self.global_defs(statement),
-            (Status::Active, Some("vrrp_script")) => self.vrrp_script(statement),
-            (Status::Active, Some("vrrp_instance")) => self.vrrp_instance(statement),
-            (_, _) => self.announce("", statement),
+        let Some(keyword) = self.known(table::top(), statement) else { return };
+        match (keyword.status, keyword.name) {
+            (Status::Active, "global_defs") => self.global_defs(keyword, statement),
+            (Status::Active, "vrrp_script") => self.vrrp_script(keyword, statement),
+            (Status::Active, "vrrp_instance") => self.vrrp_instance(keyword, statement),
+            (_, _) => self.announce(table::top(), keyword, statement),
         }
     }
 
@@ -94,7 +97,7 @@ impl Lowering<'_> {
         for late in statements.iter().skip(first).filter(|statement| is(statement, "global_defs")) {
             let instance_default = late.statements().iter().find(|inner| {
                 inner.keyword().is_some_and(|word| {
-                    words::lookup("global_defs", &word.text)
+                    table::lookup("global_defs", &word.text)
                         .is_some_and(|keyword| keyword.status == Status::Active)
                         && (word.text.starts_with("vrrp_") || word.text == "v3_checksum_as_v2")
                         && word.text != "vrrp_startup_delay"
@@ -112,20 +115,9 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> (Model, Origins) {
         self.lower_scripts();
+        self.announcements();
         self.model.failover.startup_delay = self.defaults.startup_delay;
         self.model.notify = self.notify;
         (self.model, self.origins)
-    }
-
-    /// A keyword needs a value and has none: keepalived ends with its configuration exit code.
-    pub(crate) fn missing_parameter(&mut self, statement: &Statement) {
-        if let Some(word) = statement.keyword() {
-            let message = format!("`{}` has no value", word.text);
-            self.diagnostics.push(
-                Diagnostic::error(Code::MissingParameter, word.span, message)
-                    .label("keepalived refuses the file here")
-                    .class(Class::Fatal),
-            );
-        }
     }
 }

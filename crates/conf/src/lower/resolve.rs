@@ -8,7 +8,7 @@ use standfast_vrrp::{ChecksumMode, Config, Password, Preempt, Transport, Version
 
 use super::{
     Lowering,
-    instance::{Draft, OldChecksum, State},
+    instance::{Draft, OldChecksum, State, unauthenticated},
 };
 use crate::{
     Code, Diagnostic, diagnostic::Class, model::Notify, origins::InstanceOrigin, syntax::Word,
@@ -20,15 +20,13 @@ const ADVERTISED_MAX: usize = 255;
 impl Lowering<'_> {
     /// Turns a block into an instance of the model, unless it cannot run.
     pub(super) fn resolve(&mut self, draft: Draft) {
-        if self.is_ipv6(&draft) {
+        let name = InstanceName::from(draft.name.text.as_str());
+        let (Some(vrid), Some(interface), true) =
+            (self.required_vrid(&draft), self.required_interface(&draft), self.can_run(&draft))
+        else {
+            self.model.left_out.push(name);
             return;
-        }
-        let vrid = self.required_vrid(&draft);
-        let interface = self.required_interface(&draft);
-        let (Some(vrid), Some(interface)) = (vrid, interface) else { return };
-        if draft.peers.is_empty() && draft.peers_span.is_some() && !self.peers_missing(&draft) {
-            return;
-        }
+        };
         let version = draft.version.map_or(self.defaults.version, |(version, _)| version);
         let mut router = Config::new(vrid, self.resolve_priority(&draft));
         router.version = version;
@@ -44,7 +42,6 @@ impl Lowering<'_> {
         self.check_addresses(&draft);
         self.reused_vrid(&draft, vrid, &interface, &router.transport);
         let addresses = draft.held(&interface);
-        let name = InstanceName::from(draft.name.text.as_str());
         self.origins.instances.insert(name.clone(), draft.origin());
         if draft.notify != Notify::default() {
             self.notify.insert(name.clone(), draft.notify.clone());
@@ -61,6 +58,22 @@ impl Lowering<'_> {
             track_interfaces,
             track_scripts: draft.track_scripts.into_iter().map(|(tracker, _)| tracker).collect(),
         });
+    }
+
+    /// Whether what the instance asks for is active in this version.
+    fn can_run(&mut self, draft: &Draft) -> bool {
+        let version = draft.version.map_or(self.defaults.version, |(version, _)| version);
+        // keepalived ignores the old authentication too with VRRPv3.
+        let ah =
+            draft.auth_type.as_ref().filter(|word| word.text == "AH" && version == Version::V2);
+        if let Some(word) = ah {
+            self.diagnostics.push(unauthenticated(&draft.name, word.span, "auth_type AH"));
+        }
+        let peers = !draft.peers.is_empty() || draft.peers_span.is_none();
+        !self.is_ipv6(draft)
+            && ah.is_none()
+            && !draft.unauthenticated
+            && (peers || self.peers_missing(draft))
     }
 
     fn is_ipv6(&mut self, draft: &Draft) -> bool {
@@ -80,35 +93,40 @@ impl Lowering<'_> {
     }
 
     fn required_vrid(&mut self, draft: &Draft) -> Option<Vrid> {
-        let reported = |found: &Diagnostic| found.code == Code::VridMissing;
-        if draft.vrid.is_none() && !self.diagnostics.last().is_some_and(reported) {
-            let message = format!("instance `{}` has no virtual_router_id", draft.name.text);
+        if draft.vrid.is_none() && !draft.vrid_given {
+            let span = draft.name.span;
+            let name = &draft.name.text;
+            let message = format!("instance `{name}` has no virtual_router_id; it is left out");
             self.diagnostics.push(
-                Diagnostic::error(Code::VridMissing, draft.name.span, message).hint(
-                    "write `virtual_router_id` with a number from 1 to 255, the same on every node",
-                ),
+                Diagnostic::warning(Code::VridMissing, span, message)
+                    .label("the instance does not run")
+                    .hint("write `virtual_router_id` with a number from 1 to 255, the same on every node")
+                    .class(Class::Error),
             );
         }
         draft.vrid.map(|(vrid, _)| vrid)
     }
 
     fn required_interface(&mut self, draft: &Draft) -> Option<InterfaceName> {
+        let name = &draft.name.text;
         let (span, message) = match &draft.interface {
             Some(word) if word.text == "lo" => {
-                (word.span, "VRRP cannot use the loopback interface".to_owned())
+                let message = format!(
+                    "VRRP cannot use the loopback interface; instance `{name}` is left out"
+                );
+                (word.span, message)
             }
             Some(word) => return Some(word.text.as_str().into()),
-            None => (draft.name.span, format!("instance `{}` has no interface", draft.name.text)),
+            None => {
+                (draft.name.span, format!("instance `{name}` has no interface; it is left out"))
+            }
         };
-        let unicast = !draft.peers.is_empty() && draft.interface.is_none();
-        let found = Diagnostic::error(Code::InterfaceMissing, span, message)
+        let found = Diagnostic::warning(Code::InterfaceMissing, span, message)
+            .label("the instance does not run")
             .hint("write `interface` with the interface that the other nodes are reached by");
         // Newer versions of keepalived run a unicast instance without one.
-        self.diagnostics.push(if unicast {
-            Diagnostic { severity: crate::Severity::Warning, keepalived: None, ..found }
-        } else {
-            found
-        });
+        let unicast = !draft.peers.is_empty() && draft.interface.is_none();
+        self.diagnostics.push(if unicast { found } else { found.class(Class::Error) });
         None
     }
 
@@ -153,7 +171,10 @@ impl Lowering<'_> {
     }
 
     fn resolve_interval(&mut self, draft: &Draft, version: Version) -> AdvertInterval {
-        let Some((micros, span)) = draft.advert_interval else { return AdvertInterval::DEFAULT };
+        let Some((interval, span)) = draft.advert_interval else {
+            return AdvertInterval::DEFAULT;
+        };
+        let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
         let (interval, exact, range) = match version {
             Version::V2 => {
                 let seconds = ((micros + 500_000) / 1_000_000).clamp(1, 255);
@@ -214,14 +235,6 @@ impl Lowering<'_> {
 
     fn resolve_password(&mut self, draft: &Draft, version: Version) -> Option<Password> {
         let block = draft.authentication?;
-        if draft.auth_type.as_ref().is_some_and(|word| word.text == "AH") {
-            let span = draft.auth_type.as_ref().map_or(block, |word| word.span);
-            // keepalived ignores it too with VRRPv3.
-            if version == Version::V2 {
-                self.diagnostics.push(authentication_header(span));
-                return None;
-            }
-        }
         if version == Version::V3 {
             let message = "VRRPv3 has no authentication; the block is ignored";
             self.diagnostics.push(
@@ -359,13 +372,6 @@ impl Lowering<'_> {
         }
         kept
     }
-}
-
-/// AH would have to be left out: rather nothing runs than something unauthenticated.
-fn authentication_header(span: crate::Span) -> Diagnostic {
-    let message = "`auth_type AH` is not active in this version; the file is refused rather than run unauthenticated";
-    Diagnostic { keepalived: None, ..Diagnostic::error(Code::AuthenticationHeader, span, message) }
-        .hint("write `auth_type PASS` on every node")
 }
 
 fn resolve_checksum(draft: &Draft) -> ChecksumMode {

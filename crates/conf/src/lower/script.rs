@@ -5,19 +5,19 @@ use std::time::Duration;
 use standfast_failover::{ScriptConfig, Weight};
 use standfast_types::ScriptName;
 
-use super::{Lowering, command, global::COUNT_MAX};
+use super::{Lowering, arguments::Read, command};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
     model::{Command, Script, User},
     origins::ScriptOrigin,
     source::Span,
-    syntax::{Quoting, Statement, Word},
-    words::Status,
+    syntax::{Statement, Word},
+    table::{Keyword, Status},
 };
 
-/// The longest interval or timeout.
-const LONGEST: Duration = Duration::from_secs(1_000_000);
+/// The interval of a script that sets none, and of one that sets 0.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A `vrrp_script` that has been read.
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ pub(crate) struct Draft {
 }
 
 impl Lowering<'_> {
-    pub(super) fn vrrp_script(&mut self, block: &Statement) {
-        let Some(name) = self.block_name(block) else { return };
+    pub(super) fn vrrp_script(&mut self, keyword: &'static Keyword, statement: &Statement) {
+        let Some(name) = self.block_name(keyword, statement) else { return };
         if let Some(first) = self.scripts.iter().find(|script| script.name.as_str() == name.text) {
             let span = first.name_span;
             return self.duplicate(name, span);
@@ -54,18 +54,20 @@ impl Lowering<'_> {
             argv: None,
             command_span: None,
             user: self.defaults.script_user.clone(),
-            interval: Duration::from_secs(1),
+            interval: INTERVAL,
             timeout: None,
             rise: 1,
             fall: 1,
             init_fail: false,
         };
-        for statement in block.statements() {
-            let Some(keyword) = self.known("vrrp_script", statement) else { continue };
+        let Some(block) = keyword.block() else { return };
+        for inner in statement.statements() {
+            let Some(keyword) = self.known(block, inner) else { continue };
             if keyword.status == Status::Active {
-                self.script_keyword(&mut draft, statement);
+                let read = self.read(keyword, inner);
+                self.script_keyword(&mut draft, keyword.name, &read);
             } else {
-                self.announce("vrrp_script", statement);
+                self.announce(block, keyword, inner);
             }
         }
         if draft.argv.is_none() {
@@ -88,47 +90,34 @@ impl Lowering<'_> {
         self.scripts.push(draft);
     }
 
-    fn script_keyword(&mut self, draft: &mut Draft, statement: &Statement) {
-        match statement.keyword().map_or("", |word| word.text.as_str()) {
-            "script" => self.script_command(draft, statement),
-            "interval" => draft.interval = self.interval(statement),
-            "timeout" => {
-                let parsed =
-                    self.seconds(statement, Duration::ZERO, LONGEST, "the interval is used");
-                draft.timeout = parsed.map(|(timeout, _)| timeout);
+    fn script_keyword(&mut self, draft: &mut Draft, name: &str, read: &Read<'_>) {
+        let count = |default: u32| read.small().map_or(default, |(count, _)| count);
+        match name {
+            "script" => self.script_command(draft, read),
+            "interval" => {
+                draft.interval = read.time().map_or(draft.interval, |(interval, _)| interval);
+                if draft.interval.is_zero() {
+                    draft.interval = INTERVAL;
+                }
             }
+            "timeout" => draft.timeout = read.time().map(|(timeout, _)| timeout),
             "weight" => {
-                if let Some((weight, span)) = self.script_weight(statement) {
-                    draft.weight = weight;
+                if let Some((value, span)) = read.small() {
+                    let reverse = read.matched.iter().any(|word| word.word.text == "reverse");
+                    draft.weight = Weight { value, reverse };
                     draft.weight_span = Some(span);
                 }
             }
-            "rise" => draft.rise = self.threshold(statement),
-            "fall" => draft.fall = self.threshold(statement),
-            "user" => draft.user = self.user(statement).or(draft.user.take()),
-            "init_fail" => draft.init_fail = self.bare_flag(statement).is_some(),
+            "rise" => draft.rise = count(draft.rise),
+            "fall" => draft.fall = count(draft.fall),
+            "user" => draft.user = command::user_of(read).or(draft.user.take()),
+            "init_fail" => draft.init_fail = true,
             _ => {}
         }
     }
 
-    fn script_command(&mut self, draft: &mut Draft, statement: &Statement) {
-        let Some((first, rest)) = statement.parameters().split_first() else {
-            return self.missing_parameter(statement);
-        };
-        if let (Some(next), Some(last)) = (rest.first(), rest.last()) {
-            let found = match first.quoting {
-                Quoting::Bare => {
-                    command::unquoted(first, next.span.to(last.span), "is never passed to it")
-                }
-                Quoting::Double | Quoting::Single => Diagnostic::warning(
-                    Code::UnquotedArguments,
-                    next.span.to(last.span),
-                    "the command ends at its closing quote; what follows is never passed to it",
-                )
-                .hint("put the closing quote at the end of the line"),
-            };
-            self.diagnostics.push(found);
-        }
+    fn script_command(&mut self, draft: &mut Draft, read: &Read<'_>) {
+        let Some(first) = read.word() else { return };
         draft.command_span = Some(first.span);
         draft.argv = match first.text.strip_prefix('<') {
             // The form that only asks whether a file can be opened.
@@ -139,57 +128,24 @@ impl Lowering<'_> {
         };
     }
 
-    fn interval(&mut self, statement: &Statement) -> Duration {
-        let low = Duration::from_millis(1);
-        let parsed = self.seconds(statement, low, LONGEST, "1 second is used");
-        parsed.map_or(Duration::from_secs(1), |(interval, _)| interval)
-    }
-
-    fn threshold(&mut self, statement: &Statement) -> u32 {
-        self.small(statement, 1, COUNT_MAX, "1 is used").map_or(1, |(count, _)| count)
-    }
-
-    fn script_weight(&mut self, statement: &Statement) -> Option<(Weight, Span)> {
-        let (word, rest) = statement.parameters().split_first().or_else(|| {
-            self.missing_parameter(statement);
-            None
-        })?;
-        let value = self.weight_value(word, "0 stays in use: FAULT while it fails")?;
-        let reverse = self.reverse(rest).unwrap_or(false);
-        Some((Weight { value, reverse }, word.span))
-    }
-
-    /// `reverse` or `noreverse` behind a weight.
-    pub(super) fn reverse(&mut self, words: &[Word]) -> Option<bool> {
-        let (word, rest) = words.split_first()?;
-        let reverse = match word.text.as_str() {
-            "reverse" => Some(true),
-            "noreverse" => Some(false),
-            _ => {
-                self.surplus(words);
-                return None;
-            }
-        };
-        self.surplus(rest);
-        reverse
-    }
-
     /// The name behind `vrrp_script` and its like.
-    pub(super) fn block_name<'s>(&mut self, block: &'s Statement) -> Option<&'s Word> {
-        block.block.as_ref()?;
-        let Some((name, surplus)) = block.parameters().split_first() else {
-            if let Some(keyword) = block.keyword() {
-                let message = format!("`{}` has no name and is left out", keyword.text);
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::MissingBlock, keyword.span, message)
-                        .hint(format!("write `{} NAME {{`", keyword.text))
-                        .class(Class::Error),
-                );
-            }
+    pub(super) fn block_name<'s>(
+        &mut self,
+        keyword: &'static Keyword,
+        statement: &'s Statement,
+    ) -> Option<&'s Word> {
+        statement.block.as_ref()?;
+        if statement.parameters().is_empty() {
+            let message = format!("`{}` has no name and is left out", keyword.name);
+            let span = statement.keyword()?.span;
+            self.diagnostics.push(
+                Diagnostic::warning(Code::MissingBlock, span, message)
+                    .hint(format!("write `{} NAME {{`", keyword.name))
+                    .class(Class::Error),
+            );
             return None;
-        };
-        self.surplus(surplus);
-        Some(name)
+        }
+        self.read(keyword, statement).word()
     }
 
     /// A second block of the same name.

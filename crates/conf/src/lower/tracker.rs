@@ -2,39 +2,43 @@
 
 use standfast_failover::{TrackInterface, TrackScript, Weight};
 
-use super::{
-    Lowering,
-    instance::Draft,
-    value::{self, NumberError},
-};
+use super::{Lowering, arguments::Read, instance::Draft};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
     origins::TrackerOrigin,
     source::Span,
     syntax::{Statement, Word},
-    words,
+    table::{self, Keyword, Value},
 };
 
 impl Lowering<'_> {
-    pub(super) fn track_interface(&mut self, draft: &mut Draft, block: &Statement) {
-        for statement in block.statements() {
-            let Some((word, options)) = statement.words.split_first() else { continue };
+    pub(super) fn track_interface(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        block: &Statement,
+    ) {
+        for (word, read) in self.entries(keyword, block) {
             let known = draft.track_interfaces.iter();
             if known.clone().any(|(known, _)| known.interface.as_str() == word.text) {
                 self.tracked_twice(word);
                 continue;
             }
-            let (weight, span) = self.tracker_weight(options, Weight::default());
+            let (weight, span) = tracker_weight(&read, Weight::default());
             let tracker = TrackInterface { interface: word.text.as_str().into(), weight };
             let origin = TrackerOrigin { name: word.span, weight: span };
             draft.track_interfaces.push((tracker, origin));
         }
     }
 
-    pub(super) fn track_script(&mut self, draft: &mut Draft, block: &Statement) {
-        for statement in block.statements() {
-            let Some((word, options)) = statement.words.split_first() else { continue };
+    pub(super) fn track_script(
+        &mut self,
+        draft: &mut Draft,
+        keyword: &'static Keyword,
+        block: &Statement,
+    ) {
+        for (word, read) in self.entries(keyword, block) {
             if draft.track_scripts.iter().any(|(known, _)| known.script.as_str() == word.text) {
                 self.tracked_twice(word);
                 continue;
@@ -45,12 +49,30 @@ impl Lowering<'_> {
                 continue;
             };
             script.used = true;
-            let (own, own_span) = (script.weight, script.weight_span);
-            let (weight, span) = self.tracker_weight(options, own);
+            let (weight, span) = tracker_weight(&read, script.weight);
+            let weight_span = span.or(script.weight_span);
             let tracker = TrackScript { script: word.text.as_str().into(), weight };
-            let origin = TrackerOrigin { name: word.span, weight: span.or(own_span) };
+            let origin = TrackerOrigin { name: word.span, weight: weight_span };
             draft.track_scripts.push((tracker, origin));
         }
+    }
+
+    /// The lines of a list: each one's first word, and what its words came to.
+    pub(super) fn entries<'s>(
+        &mut self,
+        keyword: &'static Keyword,
+        list: &'s Statement,
+    ) -> Vec<(&'s Word, Read<'s>)> {
+        let Some(block) = keyword.block() else { return Vec::new() };
+        let mut entries = Vec::new();
+        for statement in list.statements() {
+            let Some(entry) = self.known(block, statement) else { continue };
+            let read = self.read(entry, statement);
+            if let Some(word) = statement.keyword().filter(|_| !read.failed) {
+                entries.push((word, read));
+            }
+        }
+        entries
     }
 
     fn tracked_twice(&mut self, word: &Word) {
@@ -69,49 +91,28 @@ impl Lowering<'_> {
             found = found
                 .also(*later, "defined here, too late")
                 .hint("move the vrrp_script above the instance");
-        } else if let Some(likely) = words::best(&word.text, names) {
+        } else if let Some(likely) = table::best(&word.text, names) {
             found = found.hint(format!("did you mean `{likely}`?"));
         } else {
             found = found.hint(format!("define `vrrp_script {} {{ ... }}` above", word.text));
         }
         self.diagnostics.push(found);
     }
+}
 
-    /// `weight N [reverse|noreverse]` behind a tracker's name; else what is inherited.
-    fn tracker_weight(&mut self, options: &[Word], inherited: Weight) -> (Weight, Option<Span>) {
-        let [option, rest @ ..] = options else { return (inherited, None) };
-        if option.text != "weight" {
-            self.surplus(options);
-            return (inherited, None);
-        }
-        let Some((word, rest)) = rest.split_first() else {
-            self.surplus(options);
-            return (inherited, None);
-        };
-        let Some(value) = self.weight_value(word, "it is ignored") else {
-            return (inherited, None);
-        };
-        let reverse = self.reverse(rest).unwrap_or(inherited.reverse);
-        (Weight { value, reverse }, Some(word.span))
-    }
-
-    /// A weight; beyond the range, the nearest one within. `fallback` says what happens when
-    /// it is no number.
-    pub(super) fn weight_value(&mut self, word: &Word, fallback: &str) -> Option<i16> {
-        let (value, code, what) = match value::number(&word.text, -253, 253) {
-            Ok(number) => return i16::try_from(number).ok(),
-            Err(NumberError::OutOfRange) => {
-                let limit = if word.text.starts_with('-') { -253 } else { 253 };
-                (Some(limit), Code::OutOfRange, format!("{limit} is used"))
+/// `weight N [reverse|noreverse]` behind a tracker's name; else what is inherited.
+fn tracker_weight(read: &Read<'_>, inherited: Weight) -> (Weight, Option<Span>) {
+    let (mut weight, mut span) = (inherited, None);
+    for (name, matched) in read.options() {
+        match (name, matched.value) {
+            ("weight", Value::Number(number)) => {
+                weight.value = i16::try_from(number).unwrap_or(weight.value);
+                span = Some(matched.word.span);
             }
-            Err(NumberError::Malformed) => (None, Code::BadValue, fallback.to_owned()),
-        };
-        let message = format!("`{}` is no weight; {what}", word.text);
-        self.diagnostics.push(
-            Diagnostic::warning(code, word.span, message)
-                .hint("a weight is -253 to 253")
-                .class(Class::Error),
-        );
-        value
+            ("reverse", _) => weight.reverse = true,
+            ("noreverse", _) => weight.reverse = false,
+            (_, _) => {}
+        }
     }
+    (weight, span)
 }

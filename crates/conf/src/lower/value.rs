@@ -1,6 +1,6 @@
 //! Words into numbers, times and addresses.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::net::Ipv4Addr;
 
 /// Why a text is no number of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,6 @@ pub(crate) fn micros(text: &str) -> Result<u64, NumberError> {
         .checked_mul(1_000_000)
         .and_then(|micros| micros.checked_add((tenths + 5) / 10))
         .ok_or(NumberError::OutOfRange)
-}
-
-/// Seconds with decimals between two durations.
-pub(crate) fn seconds(text: &str, low: Duration, high: Duration) -> Result<Duration, NumberError> {
-    let value = Duration::from_micros(micros(text)?);
-    if (low..=high).contains(&value) { Ok(value) } else { Err(NumberError::OutOfRange) }
 }
 
 /// `true`, `on`, `yes` or `false`, `off`, `no`.

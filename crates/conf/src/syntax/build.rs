@@ -1,7 +1,7 @@
 //! Pieces into statements and blocks. A brace that is missing is looked for where it belongs.
 
 use super::tree::{Block, Statement, Word};
-use crate::{Code, Diagnostic, diagnostic::Class, source::Span, words};
+use crate::{Code, Diagnostic, diagnostic::Class, source::Span, table};
 
 /// Deeper blocks are skipped.
 const DEPTH_MAX: usize = 64;
@@ -92,7 +92,7 @@ impl Builder<'_> {
         let path = match words.first() {
             Some(keyword) => {
                 self.recover(&keyword.clone());
-                words::child(self.path(), &keyword.text)
+                table::child(self.path(), &keyword.text)
             }
             None => {
                 self.diagnostics.push(
@@ -139,12 +139,12 @@ impl Builder<'_> {
     /// When braces are missing and `word` is no keyword of the current block but of one around
     /// it, the blocks in between are the ones that were never closed.
     fn recover(&mut self, word: &Word) {
-        if self.missing == 0 || words::lookup(self.path(), &word.text).is_some() {
+        if self.missing == 0 || table::lookup(self.path(), &word.text).is_some() {
             return;
         }
         let outer = |frames: &[Frame], depth: usize| {
             let path = depth.checked_sub(1).and_then(|at| frames.get(at));
-            words::lookup(path.map_or("", |frame| &frame.path), &word.text).is_some()
+            table::lookup(path.map_or("", |frame| &frame.path), &word.text).is_some()
         };
         let home = (0..self.frames.len()).rev().find(|&depth| outer(&self.frames, depth));
         let Some(home) = home else { return };

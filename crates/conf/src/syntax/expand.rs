@@ -216,7 +216,7 @@ fn undefined(
     let name = &reference.name;
     let message = format!("nothing defines `${name}`; it stays as it is written");
     let found = Diagnostic::warning(Code::BadReference, span, message);
-    match crate::words::best(name, definitions.keys().map(String::as_str)) {
+    match crate::table::best(name, definitions.keys().map(String::as_str)) {
         Some(likely) => found.hint(format!("did you mean `${likely}`?")),
         None => found.hint(format!("define it in a line above: `${name}=VALUE`")),
     }

@@ -26,6 +26,14 @@ pub struct Word {
     pub quoting: Quoting,
 }
 
+impl Word {
+    /// Where it was defined, when a `$NAME` brought it here.
+    #[must_use]
+    pub fn definition(&self) -> Option<Span> {
+        self.definition
+    }
+}
+
 /// A keyword with its parameters, and the block that it opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {

@@ -55,6 +55,9 @@ fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> 
     let mistaken = new.mistakes.difference(known).next().is_some();
     for old in &running.failover.instances {
         let now = instances.iter().find(|instance| instance.name == old.name);
+        if new.model.left_out.contains(&old.name) {
+            return Some(format!("{} could not run any more and its addresses would go", old.name));
+        }
         if mistaken && now != Some(old) {
             return Some(format!(
                 "{} would change, and there are new mistakes in the file: correct them first",

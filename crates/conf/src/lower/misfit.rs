@@ -1,0 +1,82 @@
+//! What to say about a word that is missing or does not fit.
+
+use crate::{
+    Code, Diagnostic,
+    diagnostic::{Class, Severity},
+    syntax::Word,
+    table::{self, Default, Keyword, Kind, Problem},
+};
+
+/// A keyword needs a value and has none: keepalived ends with its configuration exit code.
+pub(crate) fn missing_value(word: &Word) -> Diagnostic {
+    let message = format!("`{}` has no value", word.text);
+    Diagnostic::error(Code::MissingParameter, word.span, message)
+        .label("keepalived refuses the file here")
+        .class(Class::Fatal)
+}
+
+const ADVERT_INTERVALS: &str = "VRRPv2 takes 1 to 255 whole seconds, VRRPv3 0.01 to 40.95 seconds";
+
+/// The diagnostic for a word that does not fit.
+pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Problem) -> Diagnostic {
+    let text = &word.text;
+    let fallback = match (problem, keyword.default) {
+        (_, _) if keyword.name == "state" => "BACKUP is used".to_owned(),
+        (_, _) if keyword.name == "virtual_router_id" => "the instance is left out".to_owned(),
+        (Problem::Clamped(number), _) => format!("{number} is used"),
+        (_, Default::Value(default)) => format!("{default} is used"),
+        (_, _) => "it is ignored".to_owned(),
+    };
+    let message = match (problem, kind) {
+        (Problem::Malformed, Kind::Number { .. } | Kind::Time { .. }) => {
+            format!("`{text}` is no number; {fallback}")
+        }
+        (Problem::OutOfRange | Problem::Clamped(_), Kind::Number { .. } | Kind::Time { .. }) => {
+            format!("{text} is out of range; {fallback}")
+        }
+        (_, Kind::Bool) => format!("`{text}` is no boolean; the keyword is ignored"),
+        (_, Kind::OneOf { .. }) if keyword.name == "state" => {
+            format!("`{text}` is no state; {fallback}")
+        }
+        (_, Kind::Group(_)) => format!("`{text}` is no multicast group; {fallback}"),
+        (_, Kind::Address) => format!("`{text}` is no address; {fallback}"),
+        (Problem::OutOfRange, Kind::Prefix) => {
+            format!("`{text}` has no prefix length that exists; the single address is used")
+        }
+        (_, Kind::Prefix) => format!("`{text}` is no address; the line is ignored"),
+        (_, _) => format!("`{text}` does not fit `{}`; {fallback}", keyword.name),
+    };
+    let hint = hint(keyword, kind, text);
+    let code = match (keyword.name, kind, problem) {
+        ("lb_kind" | "lvs_method" | "sorry_server_lvs_method", Kind::OneOf { .. }, _) => {
+            Code::ForwardingMethod
+        }
+        ("lb_algo" | "lvs_sched", _, _) => Code::Scheduler,
+        ("state", _, _) => Code::BadState,
+        ("virtual_router_id", _, _) => Code::VridMissing,
+        ("advert_int", _, _) => Code::AdvertInterval,
+        (_, Kind::Group(_), _) => Code::GroupNotMulticast,
+        (_, Kind::Prefix, Problem::OutOfRange) => Code::OutOfRange,
+        (_, Kind::Address | Kind::Prefix | Kind::Service, _) => Code::BadAddress,
+        (_, _, Problem::Malformed) => Code::BadValue,
+        (_, _, Problem::OutOfRange | Problem::Clamped(_)) => Code::OutOfRange,
+    };
+    Diagnostic::new(code, Severity::Warning, word.span, message).hint(hint).class(Class::Error)
+}
+
+/// What to write instead.
+fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
+    let name = keyword.name;
+    if name == "advert_int" {
+        return ADVERT_INTERVALS.to_owned();
+    }
+    if let Kind::OneOf { words, .. } = kind {
+        let folded = words.iter().copied().find(|known| known.eq_ignore_ascii_case(text));
+        match folded.or_else(|| table::best(text, words.iter().copied())) {
+            Some(likely) => return format!("write `{name} {likely}`"),
+            None if name == "state" => return "write `state BACKUP`".to_owned(),
+            None => {}
+        }
+    }
+    format!("`{name}` takes {kind}")
+}

@@ -1,0 +1,137 @@
+//! The table's text into the table. A line that is malformed is a mistake of ours that the
+//! table's own tests find; here it is passed over.
+
+use super::{Age, Block, Default, Keyword, Status, Table, grammar};
+
+pub(super) fn read(files: &[(&'static str, &'static str)]) -> Table {
+    let mut table = Table { blocks: Vec::new(), by_path: std::collections::BTreeMap::new() };
+    for (part, text) in files {
+        let mut open = Vec::new();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                open = paths(header).iter().map(|path| table.open(path, part)).collect();
+                continue;
+            }
+            let Some(keyword) = keyword(line) else { continue };
+            for &at in &open {
+                table.add(at, keyword.clone());
+            }
+        }
+    }
+    table.link();
+    table
+}
+
+impl Table {
+    fn open(&mut self, path: &str, part: &'static str) -> usize {
+        if let Some(&at) = self.by_path.get(path) {
+            return at;
+        }
+        let path: &'static str = String::leak(path.to_owned());
+        self.blocks.push(Block { path, part, ..Block::default() });
+        self.by_path.insert(path, self.blocks.len() - 1);
+        self.blocks.len() - 1
+    }
+
+    fn add(&mut self, at: usize, mut keyword: Keyword) {
+        let Some(block) = self.blocks.get_mut(at) else { return };
+        if let Some(name) = keyword.name.strip_prefix('.') {
+            keyword.name = name;
+            block.options_by_name.insert(name, block.options.len());
+            block.options.push(keyword);
+        } else if keyword.name.starts_with('<') {
+            block.entries.push(keyword);
+        } else {
+            block.by_name.insert(keyword.name, block.keywords.len());
+            block.keywords.push(keyword);
+        }
+    }
+
+    /// Tells each keyword which block it opens or takes its options from.
+    fn link(&mut self) {
+        let Self { blocks, by_path } = self;
+        for block in blocks {
+            let path = block.path;
+            let home = |keyword: &mut Keyword| {
+                if !keyword.opens_block() && !keyword.arguments.has_options() {
+                    return;
+                }
+                // The options of a list's lines stand in the list's own block.
+                let child = if keyword.name.starts_with('<') {
+                    path.to_owned()
+                } else {
+                    super::child(path, keyword.name)
+                };
+                keyword.child = by_path.get_key_value(child.as_str()).map(|(path, _)| *path);
+            };
+            block.keywords.iter_mut().for_each(home);
+            block.options.iter_mut().for_each(home);
+            block.entries.iter_mut().for_each(home);
+        }
+    }
+}
+
+/// The paths of a header: separated by commas, with alternatives in braces.
+fn paths(header: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut rest = header;
+    loop {
+        let braced = |at: usize| {
+            let before = rest.get(..at).unwrap_or_default();
+            before.matches('{').count() > before.matches('}').count()
+        };
+        let comma = rest.match_indices(',').map(|(at, _)| at).find(|&at| !braced(at));
+        let (path, tail) = rest.split_at(comma.unwrap_or(rest.len()));
+        paths.extend(alternatives(path.trim()));
+        match tail.strip_prefix(',') {
+            Some(tail) => rest = tail,
+            None => return paths,
+        }
+    }
+}
+
+fn alternatives(path: &str) -> Vec<String> {
+    let Some((before, rest)) = path.split_once('{') else { return vec![path.to_owned()] };
+    let Some((choices, after)) = rest.split_once('}') else { return vec![path.to_owned()] };
+    let with = |choice: &str| alternatives(&format!("{before}{}{after}", choice.trim()));
+    choices.split(',').flat_map(with).collect()
+}
+
+pub(super) fn keyword(line: &'static str) -> Option<Keyword> {
+    let mut columns = line.split('|').map(str::trim);
+    let name = columns.next()?;
+    let (status, age) = status(columns.next()?)?;
+    let arguments = grammar::parse(columns.next()?)?;
+    let default = match columns.next()? {
+        "-" => Default::Unset,
+        text => match (text.strip_prefix('='), text.strip_prefix('(')) {
+            (Some(path), _) => Default::Inherited(path),
+            (None, Some(words)) => Default::Derived(words.strip_suffix(')')?),
+            (None, None) => Default::Value(text),
+        },
+    };
+    let since = columns.next().filter(|&since| since != "-");
+    let effect = columns.next()?;
+    let done = columns.next().is_none();
+    let keyword = Keyword { name, status, age, arguments, child: None, default, since, effect };
+    done.then_some(keyword)
+}
+
+fn status(text: &'static str) -> Option<(Status, Age)> {
+    let (status, age) = text.split_once(' ').unwrap_or((text, ""));
+    let status = match status {
+        "active" => Status::Active,
+        "later" => Status::Announced { vital: false },
+        "later!" => Status::Announced { vital: true },
+        "none" => Status::NoEffect,
+        "manual" => Status::ManualOnly,
+        _ => return None,
+    };
+    let age = match (age, age.strip_prefix("old=")) {
+        ("", _) => Age::Current,
+        ("old", _) => Age::Outdated,
+        (_, Some(name)) => Age::OldNameOf(name),
+        (_, None) => return None,
+    };
+    Some((status, age))
+}
