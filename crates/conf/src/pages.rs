@@ -92,41 +92,33 @@ pub fn parse(code: Code) -> Result<Page, String> {
     let Some(body) = code.page_source().strip_prefix(&format!("# {code}: {title}\n")) else {
         return Err(format!("{code}: the first line is not `# {code}: TITLE`"));
     };
-    let mut parts = Vec::new();
-    let mut lines = body.lines();
-    let mut text = String::new();
-    while let Some(line) = lines.next() {
-        let Some(info) = line.strip_prefix("```") else {
-            text.push_str(line);
-            text.push('\n');
-            continue;
-        };
-        if !text.trim().is_empty() {
-            parts.push(Part::Text(text.trim().to_owned()));
-        }
-        text.clear();
-        let mut fence: String = lines.by_ref().take_while(|line| *line != "```").fold(
-            String::new(),
-            |mut fence, line| {
-                fence.push_str(line);
-                fence.push('\n');
-                fence
-            },
-        );
-        let shown = format!("```{}\n{fence}```\n", info.split(' ').next().unwrap_or_default());
-        let mut words: Vec<&str> = info.split_whitespace().collect();
-        let mut bytes = fence.clone().into_bytes();
-        if words.last() == Some(&"bytes") {
-            words.pop();
-            bytes = escaped(&fence);
-        }
-        fence.clear();
-        add(&mut parts, &words, bytes, &shown).map_err(|what| format!("{code}: {what}"))?;
-    }
-    if !text.trim().is_empty() {
-        parts.push(Part::Text(text.trim().to_owned()));
-    }
+    let parts = parts(body).map_err(|what| format!("{code}: {what}"))?;
     Ok(Page { code, title, parts })
+}
+
+fn parts(body: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    // Text and fences take turns.
+    for (at, piece) in format!("\n{body}").split("\n```").enumerate() {
+        if at % 2 == 0 {
+            if !piece.trim().is_empty() {
+                parts.push(Part::Text(piece.trim().to_owned()));
+            }
+            continue;
+        }
+        let (info, text) = piece.split_once('\n').unwrap_or((piece, ""));
+        let text = if text.is_empty() { String::new() } else { format!("{text}\n") };
+        let mut words: Vec<&str> = info.split_whitespace().collect();
+        let raw = words.pop_if(|word| *word == "bytes").is_some();
+        let language = words.first().copied().unwrap_or_default();
+        let mut shown = format!("```{language}\n{text}```\n");
+        if raw {
+            shown.push_str("\n`\\xHH` is one byte, `\\xHH{N}` is N of them.\n");
+        }
+        let bytes = if raw { escaped(&text) } else { text.into_bytes() };
+        add(&mut parts, &words, bytes, &shown)?;
+    }
+    Ok(parts)
 }
 
 /// Adds a fenced file to the example that it belongs to.
@@ -306,3 +298,37 @@ For programs: [`--format json`](../check-json.md) is one object a line, `--forma
 | code | severity | what |
 |---|---|---|
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_one_example_and_files_belong_to_the_one_above() {
+        let parts = parts(
+            "Why.\n\n```conf a\nx\n```\n\n```conf b\n```\n\n```file /s mode=755\ny\n```\n\n```conf\nz\n```\n",
+        );
+        let parts = parts.expect("well-formed");
+        let [Part::Text(why), Part::Example(nodes), Part::Example(single)] = parts.as_slice()
+        else {
+            panic!("{parts:#?}");
+        };
+        assert_eq!(why, "Why.");
+        assert_eq!(nodes.nodes, [Path::new("a/keepalived.conf"), Path::new("b/keepalived.conf")]);
+        assert_eq!(nodes.shelf.0[Path::new("/s")], (0o755, b"y\n".to_vec()));
+        assert_eq!(nodes.shelf.0[Path::new("b/keepalived.conf")].1, b"");
+        assert_eq!(single.nodes, [Path::new(MAIN)]);
+    }
+
+    #[test]
+    fn a_fence_that_means_nothing_is_an_error() {
+        for fence in ["```sh\n```", "```file /x\n```", "```conf\n```\n```file /x 755\n```"] {
+            assert!(parts(fence).is_err(), "{fence}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_as_hexadecimal_numbers() {
+        assert_eq!(escaped("a\\xff\\x00{3}b\\x2e{"), b"a\xff\0\0\0b.{");
+    }
+}

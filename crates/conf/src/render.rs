@@ -7,6 +7,9 @@ use crate::{Code, Diagnostic, Label, Severity, Source, Sources, Span, shown::pla
 
 /// Lines longer than this, in bytes, are not shown.
 const LINE_MAX: usize = 4096;
+/// Labels of one file that are further apart than this, in bytes, get a snippet each: what lies
+/// between is folded away anyway, and need not be gone through.
+const BLOCK_MAX: usize = 64 << 10;
 /// Characters of a line that are shown, and underlined, behind where a label starts.
 const TAIL_MAX: usize = 100;
 
@@ -29,20 +32,30 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
         let Some(source) = sources.source(file) else { continue };
         let inside: Vec<_> =
             labels().enumerate().filter(|(_, label)| label.span.file == file).collect();
-        group = match snippet(source, &inside) {
-            Some(snippet) => group.element(snippet),
-            None => inside.iter().fold(group, |group, (_, label)| {
-                let at = sources.position(label.span);
-                let path = Origin::path(path(source));
-                group.element(path.line(at.line).char_column(at.column))
-            }),
-        };
+        let far_apart = bytes_between(source, &inside) > BLOCK_MAX;
+        for labels in inside.chunks(if far_apart { 1 } else { inside.len() }) {
+            group = match snippet(source, labels) {
+                Some(snippet) => group.element(snippet),
+                None => labels.iter().fold(group, |group, (_, label)| {
+                    let at = sources.position(label.span);
+                    let origin = Origin::path(path(source));
+                    group.element(origin.line(at.line).char_column(at.column))
+                }),
+            };
+        }
     }
     if let Some(hint) = &diagnostic.hint {
         group = group.element(Level::HELP.message(hint.as_str()));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
+}
+
+/// From the first label to the last.
+fn bytes_between(source: &Source, labels: &[(usize, &Label)]) -> usize {
+    let first = labels.iter().map(|(_, label)| label.span.start).min().unwrap_or(0);
+    let last = labels.iter().map(|(_, label)| label.span.end).max().unwrap_or(0);
+    last.min(source.bytes().len()).saturating_sub(first)
 }
 
 /// The lines of one file that some labels are about, with their rank in the diagnostic; `None`

@@ -231,3 +231,22 @@ fn a_line_of_thousands_of_bytes_is_cut_or_only_named() {
         assert!(text.lines().all(|line| line.chars().count() < 200), "{text}");
     }
 }
+
+#[test]
+fn labels_that_are_far_apart_are_shown_without_what_lies_between() {
+    let far = instance("") + &"# filler\n".repeat(20_000) + &instance("");
+    let loaded = load(&far);
+    let text = render(find(&loaded, Code::DuplicateName), &loaded.sources, false);
+    let expected = "\
+warning[SF0209]: `VI_1` is defined already; this one is skipped
+     --> /etc/keepalived/keepalived.conf:20007:15
+      |
+20007 | vrrp_instance VI_1 {
+      |               ^^^^
+      |
+     ::: /etc/keepalived/keepalived.conf:1:15
+      |
+    1 | vrrp_instance VI_1 {
+      |               ---- first defined here";
+    assert_eq!(text, expected);
+}
