@@ -1,15 +1,15 @@
 //! The kinds of mistakes, one code each.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
-    ($($code:ident = $number:literal, $explanation:literal;)*) => {
+    ($($code:ident = $number:literal, $summary:literal;)*) => {
         /// A kind of mistake. Prints as `SF0201`; the number never changes its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {$(
-            #[doc = $explanation]
+            #[doc = $summary]
             $code,
         )*}
 
@@ -23,10 +23,18 @@ macro_rules! codes {
                 match self {$(Self::$code => $number,)*}
             }
 
-            /// What the mistake is and what it does, in a sentence or two.
+            /// What the mistake is, in a sentence or two.
             #[must_use]
-            pub const fn explain(self) -> &'static str {
-                match self {$(Self::$code => $explanation,)*}
+            pub const fn summary(self) -> &'static str {
+                match self {$(Self::$code => $summary,)*}
+            }
+
+            /// The source of its page, which [`crate::pages`] renders.
+            #[must_use]
+            pub const fn page_source(self) -> &'static str {
+                match self {$(
+                    Self::$code => include_str!(concat!("../diagnostics/SF0", $number, ".md")),
+                )*}
             }
         }
     };
@@ -58,7 +66,6 @@ codes! {
     OutOfRange = 207, "The value is outside the keyword's range.";
     SurplusWords = 208, "Words after the value do nothing.";
     DuplicateName = 209, "A second definition of the same name is skipped.";
-    Deprecated = 210, "The keyword is an old spelling or is no longer accepted by newer versions.";
     DefinedTooLate = 211, "A default or tracker is defined after its use, where it has no effect.";
     Placeholder = 212, "A placeholder of a template seems to be left in.";
     UnknownOption = 213, "The word is no option of the line that it stands in; it is ignored.";
@@ -121,6 +128,49 @@ impl Serialize for Code {
     }
 }
 
+/// Nothing has this code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCode {
+    /// Codes that look like it.
+    pub similar: Vec<Code>,
+}
+
+impl fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no such code")?;
+        for (at, code) in self.similar.iter().enumerate() {
+            write!(f, "{}{code}", if at == 0 { "; similar: " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownCode {}
+
+/// Reads `SF0201`, `sf201` and `201`.
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        const SIMILAR_MAX: usize = 5;
+        let folded = text.trim().to_ascii_uppercase();
+        let digits = folded.strip_prefix("SF").unwrap_or(&folded);
+        let number = digits.parse::<u16>().ok();
+        if let Some(code) = Self::ALL.iter().find(|code| Some(code.number()) == number) {
+            return Ok(*code);
+        }
+        let wanted: String = format!("SF{digits:0>4}").chars().take(8).collect();
+        let mut similar: Vec<_> = Self::ALL
+            .iter()
+            .map(|code| (strsim::damerau_levenshtein(&wanted, &code.to_string()), *code))
+            .filter(|(distance, _)| *distance <= 2)
+            .collect();
+        similar.sort();
+        similar.truncate(SIMILAR_MAX);
+        Err(UnknownCode { similar: similar.into_iter().map(|(_, code)| code).collect() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +179,21 @@ mod tests {
     fn numbers_are_unique_and_ascend() {
         assert!(Code::ALL.is_sorted_by(|a, b| a.number() < b.number()));
         assert_eq!(Code::UnknownKeyword.to_string(), "SF0201");
+    }
+
+    #[test]
+    fn a_code_is_read_in_every_spelling() {
+        for text in ["SF0201", "sf0201", "201", "0201", " sf201 "] {
+            assert_eq!(text.parse(), Ok(Code::UnknownKeyword));
+        }
+    }
+
+    #[test]
+    fn an_unknown_code_names_similar_ones() {
+        let error = "SF0299".parse::<Code>().expect_err("nothing has it");
+        assert!(!error.similar.is_empty() && error.similar.len() <= 5);
+        assert!(error.to_string().starts_with("there is no such code; similar: SF02"), "{error}");
+        let nonsense = "keepalived".parse::<Code>().expect_err("no code");
+        assert_eq!(nonsense.to_string(), "there is no such code");
     }
 }

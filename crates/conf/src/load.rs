@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    Code, Diagnostic, Files, Model, Origins, Severity, Sources, Statement, lint, lower, syntax,
+    Code, Diagnostic, Files, Model, Origins, Severity, Sources, Statement, lint, lower, shown,
+    syntax,
 };
 
 /// What the result depends on besides the files.
@@ -53,6 +54,8 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
     });
     diagnostics.dedup();
     shorten(&mut diagnostics);
+    shown::hide(&tree, &mut sources);
+    shown::clean(&mut diagnostics, &sources);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let model = (!refused).then_some(model);
     Loaded { path: path.to_path_buf(), model, diagnostics, sources, tree, origins }

@@ -1,8 +1,13 @@
 //! The files that were read, and places in them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
+
+use crate::shown;
 
 /// One of the files in [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +59,8 @@ pub struct Source {
     line_starts: Vec<usize>,
     /// Offsets of bytes that are no UTF-8; each shows as one U+FFFD of three bytes.
     broken: Vec<usize>,
+    /// Ranges of `text` that are never shown, ascending.
+    secrets: Vec<Range<usize>>,
 }
 
 impl Source {
@@ -72,7 +79,8 @@ impl Source {
         }
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { path, bytes, text, line_starts, broken }
+        let secrets = shown::secrets(&text);
+        Self { path, bytes, text, line_starts, broken, secrets }
     }
 
     /// Where it was read.
@@ -116,6 +124,34 @@ impl Source {
         (self.text.get(from..to).unwrap_or_default(), from, first + 1)
     }
 
+    /// What may be shown of a range of [`Source::text`]: control characters as pictures, secrets
+    /// as stars, no CR at the end of a line. Tabs and newlines stay.
+    #[must_use]
+    pub fn shown(&self, from: usize, to: usize) -> String {
+        let first = self.secrets.partition_point(|secret| secret.end <= from);
+        let mut secrets = self.secrets.iter().skip(first).peekable();
+        let text = self.text.get(from..to).unwrap_or_default();
+        let show = |(at, char): (usize, char)| {
+            let at = from + at;
+            while secrets.next_if(|secret| secret.end <= at).is_some() {}
+            match char {
+                '\n' | '\t' => Some(char),
+                '\r' if matches!(self.text.as_bytes().get(at + 1), None | Some(b'\n')) => None,
+                _ if secrets.peek().is_some_and(|secret| secret.contains(&at)) => Some('*'),
+                _ => Some(shown::visible(char)),
+            }
+        };
+        text.char_indices().filter_map(show).collect()
+    }
+
+    /// The secrets that some bytes touch.
+    pub(crate) fn secrets_in(&self, span: Span) -> Vec<&str> {
+        let (start, end) = (self.text_offset(span.start), self.text_offset(span.end));
+        let first = self.secrets.partition_point(|secret| secret.end <= start);
+        let touched = self.secrets.iter().skip(first).take_while(|secret| secret.start < end);
+        touched.filter_map(|secret| self.text.get(secret.clone())).collect()
+    }
+
     fn line_index(&self, offset: usize) -> usize {
         self.line_starts.partition_point(|&start| start <= offset).saturating_sub(1)
     }
@@ -127,6 +163,19 @@ impl Source {
         let column = self.text.get(start..offset).unwrap_or_default().chars().count() + 1;
         Position { line: line + 1, column }
     }
+}
+
+/// The same ranges, ascending and apart.
+fn joined(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut apart: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match apart.last_mut().filter(|last| range.start <= last.end) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => apart.push(range),
+        }
+    }
+    apart
 }
 
 /// All files of one configuration: the main one first, then what it includes, then the script
@@ -145,6 +194,27 @@ impl Sources {
     #[must_use]
     pub fn source(&self, file: FileId) -> Option<&Source> {
         self.0.get(file.0)
+    }
+
+    /// Never shows these ranges again.
+    pub(crate) fn hide(&mut self, spans: Vec<Span>) {
+        for span in spans {
+            if let Some(source) = self.0.get_mut(span.file.0) {
+                let range = source.text_offset(span.start)..source.text_offset(span.end);
+                source.secrets.push(range);
+            }
+        }
+        for source in &mut self.0 {
+            source.secrets = joined(std::mem::take(&mut source.secrets));
+        }
+    }
+
+    /// From the start of a span to the end of its line.
+    pub(crate) fn rest_of_line(&self, span: Span) -> Span {
+        let bytes = self.source(span.file).map_or(&[][..], Source::bytes);
+        let rest = bytes.get(span.start..).unwrap_or_default();
+        let len = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        Span { end: span.start + len, ..span }
     }
 
     /// All files, in the order they were read.

@@ -102,7 +102,7 @@ fn priority_255_is_pointed_out_and_so_is_its_quiet_form() {
 #[test]
 fn a_long_password_is_cut_and_the_peers_view_named() {
     let loaded = with(" authentication {\n auth_type PASS\n auth_pass secret1234\n }");
-    expect(&loaded, Code::PasswordCut, 7, "secret1234", "auth_pass secret12");
+    expect(&loaded, Code::PasswordCut, 7, "secret1234", "the first 8 bytes");
     let password = loaded.model.expect("runs").failover.instances[0].router.password;
     assert_eq!(password.expect("PASS").0, *b"secret12");
 }

@@ -53,7 +53,8 @@ impl Play {
         let own = loaded.iter().flat_map(|node| node.diagnostics.iter().map(move |d| (node, d)));
         let between = if loaded.len() > 1 { cross_node(&loaded) } else { Vec::new() };
         let between = between.iter().filter_map(|(at, d)| Some((loaded.get(*at)?, d)));
-        let color = std::io::stdout().is_terminal();
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = !plain && std::io::stdout().is_terminal();
         for (node, diagnostic) in own.chain(between) {
             self.timeline.say(&render(diagnostic, &node.sources, color));
             self.timeline.say("");

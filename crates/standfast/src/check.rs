@@ -3,20 +3,42 @@
 use std::{
     collections::BTreeMap,
     env,
+    ffi::OsStr,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
 };
 
-use clap::Args;
-use standfast_conf::{Diagnostic, Disk, Loaded, Options, Severity, cross_node, json, load, render};
-
-use crate::{
-    cli::{CONFIGURATION, Format},
-    print,
+use clap::{Args, ValueEnum};
+use standfast_conf::{
+    Code, Diagnostic, Disk, Loaded, Options, Severity, cross_node, json, load, pages, render, sarif,
 };
+
+use crate::{cli::CONFIGURATION, print};
 
 /// The file would be refused; with `--strict`, there is any warning.
 const REFUSED: u8 = 1;
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// One object a line, as docs/check-json.md says.
+    Json,
+    /// SARIF 2.1.0, which code hosts show beside the lines.
+    Sarif,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
 
 /// What `check` is asked.
 #[derive(Debug, Args)]
@@ -27,9 +49,15 @@ pub(crate) struct Check {
     /// The same as FILE.
     #[arg(short, long = "file", value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// How findings are written; `json` is one object a line.
+    /// How findings are written.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    /// When to use colours.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    /// Print what a code means, with an example and how to write it right, and check nothing.
+    #[arg(long, value_name = "CODE")]
+    explain: Option<Code>,
     /// Fail on warnings too.
     #[arg(long)]
     strict: bool,
@@ -49,16 +77,40 @@ pub(crate) struct Report {
 }
 
 pub(crate) fn main(check: &Check) -> anyhow::Result<u8> {
+    if let Some(code) = check.explain {
+        print(&pages::markdown(code))?;
+        return Ok(0);
+    }
     let mut files: Vec<PathBuf> = check.files.iter().chain(&check.file).cloned().collect();
     if files.is_empty() {
         files.push(CONFIGURATION.into());
     }
     let report = Report::of(&files, check.config_id.clone(), &check.root);
     match check.format {
-        Format::Human => print(&report.human(io::stdout().is_terminal()))?,
+        Format::Human => print(&report.human(check.color.here(io::stdout().is_terminal())))?,
         Format::Json => print(&report.json()?)?,
+        Format::Sarif => print(&report.sarif()?)?,
     }
     Ok(report.exit_code(check.strict))
+}
+
+impl Color {
+    fn here(self, terminal: bool) -> bool {
+        self.wanted(terminal, env::var_os("NO_COLOR").as_deref())
+    }
+
+    fn wanted(self, terminal: bool, no_color: Option<&OsStr>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => terminal && no_color.is_none_or(OsStr::is_empty),
+        }
+    }
+}
+
+/// Whether to colour what goes to something that is a terminal or not.
+pub(crate) fn colored(terminal: bool) -> bool {
+    Color::Auto.here(terminal)
 }
 
 /// keepalived's exit code for the findings of one file.
@@ -82,8 +134,7 @@ impl Report {
     }
 
     /// Every finding with the snippets it is about, and a sum at the end.
-    pub(crate) fn human(&self, terminal: bool) -> String {
-        let color = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    pub(crate) fn human(&self, color: bool) -> String {
         let mut text = String::new();
         for (node, diagnostic) in self.all() {
             text.push_str(&render(diagnostic, &node.sources, color));
@@ -101,6 +152,13 @@ impl Report {
             text.push('\n');
         }
         Ok(text)
+    }
+
+    fn sarif(&self) -> anyhow::Result<String> {
+        // Without a current directory every path is written in full.
+        let base = env::current_dir().unwrap_or_default();
+        let findings = self.all().map(|(node, diagnostic)| (diagnostic, &node.sources));
+        Ok(serde_json::to_string_pretty(&sarif(findings, &base))? + "\n")
     }
 
     fn sum(&self) -> String {
@@ -135,4 +193,19 @@ fn environment() -> BTreeMap<String, String> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_unless_no_color_or_the_option_says_otherwise() {
+        let set = Some(OsStr::new("1"));
+        let empty = Some(OsStr::new(""));
+        assert!(Color::Auto.wanted(true, None) && Color::Auto.wanted(true, empty));
+        assert!(!Color::Auto.wanted(true, set) && !Color::Auto.wanted(false, None));
+        assert!(Color::Always.wanted(false, None) && Color::Always.wanted(false, set));
+        assert!(!Color::Never.wanted(true, None));
+    }
 }

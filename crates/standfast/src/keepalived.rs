@@ -77,7 +77,7 @@ fn test(
     log: Option<PathBuf>,
 ) -> anyhow::Result<u8> {
     let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"));
-    let text = report.human(log.is_none() && io::stderr().is_terminal());
+    let text = report.human(check::colored(log.is_none() && io::stderr().is_terminal()));
     match log {
         Some(path) => {
             let mut file = OpenOptions::new().create(true).append(true).open(path)?;

@@ -1,6 +1,7 @@
 //! The developer's tasks: `cargo xtask TASK`.
 
 mod fuzz;
+mod r#gen;
 mod packages;
 mod steps;
 mod tidy;
@@ -19,6 +20,7 @@ cargo xtask TASK
   bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
   lab [ARGS]    the demo
   fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
+  gen [--check] write what is generated (docs/diagnostics); --check: say what is stale
   tidy          the house's own rules: layers, sizes, words
 ";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "bench" => steps::bench(&rest),
         "lab" => steps::lab(&rest),
         "fuzz" => fuzz::run(rest.first().map(String::as_str)),
+        "gen" => r#gen::run(&rest),
         "tidy" => tidy::run(),
         _ => {
             say(USAGE);

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{packages, root, say, tidy};
+use crate::{r#gen, packages, root, say, tidy};
 
 /// Everything that CI runs.
 pub(crate) fn test() -> anyhow::Result<()> {
     let began = now();
     packages::install()?;
     tidy::run()?;
+    r#gen::check()?;
     cargo("format", &["fmt", "--all", "--", "--check"], &[])?;
     let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     cargo("lints", &lints, &[])?;

@@ -7,7 +7,7 @@ use standfast_types::{Priority, Vrid};
 use standfast_vrrp::{Preempt, Transport, Version};
 
 use super::weight::{self, Tracker};
-use crate::{Code, Diagnostic, InstanceOrigin, Loaded, Span};
+use crate::{Code, Diagnostic, InstanceOrigin, Loaded, Span, shown};
 
 /// One node's part in a virtual router.
 #[derive(Clone, Copy)]
@@ -37,6 +37,11 @@ pub fn cross_node(nodes: &[Loaded]) -> Vec<(usize, Diagnostic)> {
             missing_peers(*member, &members, &mut found);
         }
         weights(master, &members, &mut found);
+    }
+    for (node, diagnostic) in &mut found {
+        if let Some(loaded) = nodes.get(*node) {
+            shown::clean([diagnostic], &loaded.sources);
+        }
     }
     found
 }

@@ -272,13 +272,11 @@ impl Lowering<'_> {
     fn password(&mut self, word: &Word) -> Password {
         let bytes = word.text.as_bytes();
         if bytes.len() > 8 {
-            let shown = String::from_utf8_lossy(bytes.get(..8).unwrap_or(bytes)).into_owned();
-            let message =
-                format!("the password has {} bytes; VRRP carries 8: `{shown}`", bytes.len());
+            let message = format!("the password has {} bytes; VRRP carries 8", bytes.len());
             self.diagnostics.push(
                 Diagnostic::warning(Code::PasswordCut, word.span, message)
-                    .label(format!("the peers see `{shown}`"))
-                    .hint(format!("write `auth_pass {shown}` on every node"))
+                    .label("the peers see only the first 8 bytes")
+                    .hint("write only the first 8 bytes, on every node")
                     .class(Class::Error),
             );
         }

@@ -153,7 +153,7 @@ fn the_mistakes_of_a_director_are_named() {
                 23,
                 "write a group of 224.0.0.0/4, or delete the line for 224.0.0.18",
             ),
-            ("keepalived.conf", "SF0304", 14, 19, "write `auth_pass long-pas` on every node"),
+            ("keepalived.conf", "SF0304", 14, 19, "write only the first 8 bytes, on every node"),
             ("keepalived.conf", "SF0410", 17, 9, "delete the line, or list an uplink interface"),
             (
                 "keepalived.conf",
