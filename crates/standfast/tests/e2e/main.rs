@@ -9,3 +9,4 @@ mod notify;
 mod peers;
 mod personality;
 mod scenarios;
+mod this_host;
