@@ -66,6 +66,7 @@ codes! {
     OutOfRange = 207, "The value is outside the keyword's range.";
     SurplusWords = 208, "Words after the value do nothing.";
     DuplicateName = 209, "A second definition of the same name is skipped.";
+    Deprecated = 210, "The keyword is an older spelling of another one.";
     DefinedTooLate = 211, "A default or tracker is defined after its use, where it has no effect.";
     Placeholder = 212, "A placeholder of a template seems to be left in.";
     UnknownOption = 213, "The word is no option of the line that it stands in; it is ignored.";
@@ -87,6 +88,8 @@ codes! {
     BadAddress = 316, "The text is no address, or not of the instance's family; the line is ignored.";
     PeerIsSelf = 317, "A unicast peer is the instance's own source address.";
     PeersMissing = 318, "A unicast instance has no peers; it uses multicast instead.";
+    SourceMoves = 320, "The source address is a virtual address: all nodes would send from the same one.";
+    PeerMoves = 321, "A unicast peer is a virtual address. Adverts for it reach whoever holds it, which may be the sender.";
     ScriptUnused = 401, "No instance tracks the script.";
     ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
     ScriptMissing = 403, "The script does not exist.";
@@ -99,6 +102,12 @@ codes! {
     OwnInterface = 410, "The instance's own interface is tracked anyway.";
     CommandMissing = 411, "A vrrp_script has no command; it is left out.";
     ShellSyntax = 412, "The command is run without a shell, so shell syntax in it is passed on as plain arguments.";
+    TimeoutBeyondInterval = 413, "The timeout is longer than the interval: while a run takes that long, the next ones are skipped.";
+    SlowScript = 414, "The script's state changes only after more than ten minutes.";
+    TimeoutZero = 415, "A timeout of 0 means the interval; keepalived before 2.3 uses 1 s.";
+    ScriptAsRoot = 416, "Without script_user, scripts run as the user keepalived_script, or as root where that user is missing. keepalived with enable_script_security does not run them then.";
+    ScriptPath = 417, "A command without a path is looked for in the folders of PATH; a relative path depends on where the daemon was started.";
+    ScriptSleeps = 418, "The script sleeps longer than it may run, or longer than its interval.";
     ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
     DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
     PeerIsServer = 503, "A unicast peer is a real server. Peers are the other directors; a real server that runs no VRRP ignores the adverts.";
@@ -114,6 +123,21 @@ codes! {
     PeerMissing = 608, "A node of the virtual router is not among this node's unicast peers.";
     SamePriority = 609, "Nodes of one virtual router have the same priority; the higher source address wins.";
     TwoOwners = 610, "More than one node claims to own the address (priority 255).";
+    InterfaceAbsent = 701, "The machine that was checked has no such interface. Until it appears, an instance on it is in FAULT, a tracker of it fails, and addresses on it are not installed. An error with --on-this-host.";
+    InterfaceDown = 702, "The interface is switched off; the instance is in FAULT until it is up.";
+    NoMulticast = 703, "The interface carries no multicast, as tunnels often do not; the instance needs unicast peers. An error with --on-this-host.";
+    SourceAbsent = 704, "The source address is not on this machine: unicast adverts of the peers do not arrive, and others may be dropped for their source. An error with --on-this-host.";
+    OutsideSubnets = 705, "The virtual address is in no subnet of its interface. Neighbours do not ask for it by ARP, so it is reached only by a route to this node.";
+    OwnAddress = 706, "The virtual address is a permanent address of this machine, which answers for it even as backup.";
+    NotOwner = 707, "Priority 255 says that the address belongs to this machine, which does not have it.";
+    SourceUnsaid = 708, "A unicast instance names no source, and its interface has several addresses; the first one is used.";
+    AlertWithoutMailbox = 801, "Mail is asked for (smtp_alert), but there is nobody to send it to: notification_email is missing.";
+    AlertWithoutServer = 802, "Mail is asked for (smtp_alert), but smtp_server is missing; no mail is ever sent.";
+    BadMailbox = 803, "The mail address has no `@`.";
+    BadMailServer = 804, "The mail server's name is a template's placeholder or one that exists nowhere.";
+    NoMailbox = 805, "notification_email lists no address; keepalived complains, and no mail is ever sent.";
+    SecretReadable = 810, "Everybody on this machine can read a password in the file.";
+    NothingToDo = 811, "The file is empty, or has scripts and no instance that could track them.";
 }
 
 impl fmt::Display for Code {

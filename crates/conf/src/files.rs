@@ -42,6 +42,12 @@ pub trait Files {
 
     /// What is known about a script. It is never run.
     fn script(&self, path: &Path) -> ScriptFile;
+
+    /// The permission bits of a configuration file or of a directory above it; `None` when they
+    /// are not known.
+    fn mode(&self, _path: &Path) -> Option<u32> {
+        None
+    }
 }
 
 /// The disk.
@@ -98,6 +104,10 @@ impl Files for Disk {
             head,
         }
     }
+
+    fn mode(&self, path: &Path) -> Option<u32> {
+        fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o7777)
+    }
 }
 
 /// Whether any component below `root` is not root's or is writable by group or others.
@@ -121,6 +131,8 @@ pub struct Memory {
     pub files: BTreeMap<PathBuf, Vec<u8>>,
     /// Scripts by path.
     pub scripts: BTreeMap<PathBuf, ScriptFile>,
+    /// Permission bits of configuration files and directories, where they are known.
+    pub modes: BTreeMap<PathBuf, u32>,
 }
 
 impl Memory {
@@ -155,5 +167,9 @@ impl Files for Memory {
 
     fn script(&self, path: &Path) -> ScriptFile {
         self.scripts.get(path).cloned().unwrap_or_default()
+    }
+
+    fn mode(&self, path: &Path) -> Option<u32> {
+        self.modes.get(path).copied()
     }
 }

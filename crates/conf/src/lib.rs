@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A file that keepalived runs is run; what keepalived swallows in silence is said. Nothing
-//! here runs a script, resolves a name or looks at an interface, and no input panics.
+//! here runs a script, resolves a name or looks at an interface, and no input panics. What is to be
+//! said about a machine takes its interfaces as a value, [`Host`].
 //!
 //! ```
 //! use standfast_conf::{Memory, Options, load};
@@ -22,6 +23,7 @@ mod code;
 mod diagnostic;
 mod dump;
 mod files;
+mod host;
 mod lint;
 mod load;
 mod lower;
@@ -39,6 +41,7 @@ pub use code::{Code, UnknownCode};
 pub use diagnostic::{Class, Diagnostic, Label, Severity, test_exit_code};
 pub use dump::{Dump, DumpBlock, Scalar, Setting, Settings, dump};
 pub use files::{Disk, Files, Memory, ScriptFile};
+pub use host::{Host, HostInterface};
 pub use lint::cross_node;
 pub use load::{Loaded, Options, load};
 pub use model::{Command, Deleted, Global, Model, Notify, Script, User};

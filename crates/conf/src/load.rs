@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    Code, Diagnostic, Files, Model, Origins, Severity, Sources, Statement, lint, lower, shown,
-    syntax,
+    Code, Diagnostic, Files, Host, Model, Origins, Severity, Sources, Statement, lint, lower,
+    shown, syntax,
 };
 
 /// What the result depends on besides the files.
@@ -20,6 +20,11 @@ pub struct Options {
     pub seed: u64,
     /// What `${_ENV NAME}` sees.
     pub environment: BTreeMap<String, String>,
+    /// The machine to compare the file with. `None`: nothing is said about interfaces and the
+    /// addresses on them.
+    pub host: Option<Host>,
+    /// The file is meant for `host`: what cannot run there is an error, not a warning.
+    pub on_this_host: bool,
 }
 
 /// What a configuration came to.
@@ -47,7 +52,7 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
     let tree = syntax::read(path, options, files, &mut sources, &mut diagnostics);
     let tree = tree.unwrap_or_default();
     let (model, origins) = lower::lower(&tree, &mut diagnostics);
-    lint::lint(&tree, &model, &origins, files, &mut sources, &mut diagnostics);
+    lint::lint(&tree, &model, &origins, options, files, &mut sources, &mut diagnostics);
     diagnostics.sort_by_key(|found| {
         let span = found.primary.span;
         (span.file, span.start, std::cmp::Reverse(found.severity))

@@ -96,7 +96,8 @@ fn endless_definitions_end() {
 #[test]
 fn the_built_in_names_are_known() {
     let environment = BTreeMap::from([("HOME".to_owned(), "/root".to_owned())]);
-    let options = Options { config_id: "n1".to_owned(), seed: 7, environment };
+    let options =
+        Options { config_id: "n1".to_owned(), seed: 7, environment, ..Options::default() };
     let id = |text: &str| {
         let text = format!("global_defs {{\n router_id \"{text}\"\n}}");
         load_as(MAIN, &text, Memory::default(), &options).model.and_then(|m| m.global.router_id)
@@ -148,7 +149,7 @@ fn includes_start_from_the_including_file() {
         .with("/etc/keepalived/conf.d/../b/x.inc", "vrrp_version 3")
         .with("/etc/keepalived/conf.d/b.conf", "vrrp_script s {");
     let loaded = load_with("include conf.d/{a,b}.conf\n script x\n}\n", files);
-    assert_eq!(warnings(&loaded), [Code::ScriptSecurityOff, Code::ScriptUnused]);
+    assert_eq!(warnings(&loaded), [Code::ScriptSecurityOff, Code::NothingToDo]);
     assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("a"));
 }
 

@@ -13,7 +13,7 @@ use standfast_conf::{
     Code, Diagnostic, Disk, Loaded, Options, Severity, cross_node, json, load, pages, render, sarif,
 };
 
-use crate::{cli::CONFIGURATION, print};
+use crate::{cli::CONFIGURATION, host, print};
 
 /// The file would be refused; with `--strict`, there is any warning.
 const REFUSED: u8 = 1;
@@ -67,6 +67,9 @@ pub(crate) struct Check {
     /// Id for `@id` conditions; the host's name by default.
     #[arg(short = 'i', long, value_name = "ID")]
     config_id: Option<String>,
+    /// The file is meant for this machine: what its interfaces cannot do is an error.
+    #[arg(long)]
+    on_this_host: bool,
 }
 
 /// Findings of one or several files.
@@ -85,7 +88,7 @@ pub(crate) fn main(check: &Check) -> anyhow::Result<u8> {
     if files.is_empty() {
         files.push(CONFIGURATION.into());
     }
-    let report = Report::of(&files, check.config_id.clone(), &check.root);
+    let report = Report::of(&files, check.config_id.clone(), &check.root, check.on_this_host);
     match check.format {
         Format::Human => print(&report.human(check.color.here(io::stdout().is_terminal())))?,
         Format::Json => print(&report.json()?)?,
@@ -120,11 +123,20 @@ pub(crate) fn test_exit_code(report: &Report) -> u8 {
 }
 
 impl Report {
-    /// Reads and checks files.
-    pub(crate) fn of(files: &[PathBuf], config_id: Option<String>, root: &Path) -> Self {
+    /// Reads and checks files. A single one is compared with this machine; several nodes' files, or
+    /// one with another `root`, only when they are said to be for this host.
+    pub(crate) fn of(
+        files: &[PathBuf],
+        config_id: Option<String>,
+        root: &Path,
+        on_this_host: bool,
+    ) -> Self {
+        let compared = on_this_host || (files.len() == 1 && root == Path::new("/"));
         let options = Options {
             config_id: config_id.unwrap_or_else(standfast_daemon::host_name),
             environment: environment(),
+            host: compared.then(host::look).flatten(),
+            on_this_host,
             ..Options::default()
         };
         let disk = Disk { root: root.to_owned() };
@@ -171,7 +183,13 @@ impl Report {
             (_, 1) => "would be refused".to_owned(),
             (refused, of) => format!("{refused} of {of} would be refused"),
         };
-        format!("{verdict}: {errors} errors, {warnings} warnings, {notes} notes")
+        let sum = format!("{verdict}: {errors} errors, {warnings} warnings, {notes} notes");
+        if self.all().any(|(_, d)| is_about_this_machine(d)) {
+            return format!(
+                "{sum}\non the node itself, --on-this-host makes what this machine lacks an error"
+            );
+        }
+        sum
     }
 
     fn exit_code(&self, strict: bool) -> u8 {
@@ -186,6 +204,12 @@ impl Report {
         let between = self.between.iter().filter_map(|(at, d)| Some((self.nodes.get(*at)?, d)));
         own.chain(between)
     }
+}
+
+/// Whether `--on-this-host` makes it an error.
+fn is_about_this_machine(found: &Diagnostic) -> bool {
+    let codes = [Code::InterfaceAbsent, Code::SourceAbsent, Code::NoMulticast];
+    found.severity == Severity::Warning && codes.contains(&found.code)
 }
 
 /// What `${_ENV NAME}` sees.

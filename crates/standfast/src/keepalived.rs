@@ -76,7 +76,7 @@ fn test(
     config_id: Option<String>,
     log: Option<PathBuf>,
 ) -> anyhow::Result<u8> {
-    let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"));
+    let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"), false);
     let text = report.human(check::colored(log.is_none() && io::stderr().is_terminal()));
     match log {
         Some(path) => {

@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod host;
 mod keepalived;
 
 use std::{

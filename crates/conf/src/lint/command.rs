@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Programs whose first argument is a script.
-const INTERPRETERS: &[&str] =
+pub(super) const INTERPRETERS: &[&str] =
     &["sh", "bash", "dash", "ash", "ksh", "zsh", "python", "python3", "perl"];
 
 /// Where a configuration's commands are looked at.
@@ -46,7 +46,7 @@ pub(super) fn lint(
 }
 
 /// The commands of the active blocks.
-fn commands(tree: &[Statement]) -> impl Iterator<Item = &Word> {
+pub(super) fn commands(tree: &[Statement]) -> impl Iterator<Item = &Word> {
     tree.iter().flat_map(|block| {
         let outer = block.keyword().map_or("", |word| word.text.as_str());
         block.statements().iter().filter_map(move |statement| {

@@ -302,7 +302,7 @@ impl<'s> Matcher<'_, 's> {
                 let span = self.read.matched.last().map_or(word.span, |last| last.word.span);
                 Diagnostic::warning(Code::BadValue, span, message).class(Class::Error)
             }
-            None => missing_value(word),
+            None => missing_value(self.keyword, word),
         };
         let found = match option.unwrap_or(self.keyword).arguments.first() {
             Some(kind) => {

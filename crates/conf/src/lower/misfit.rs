@@ -7,9 +7,14 @@ use crate::{
     table::{self, Default, Keyword, Kind, Problem},
 };
 
-/// A keyword needs a value and has none: keepalived ends with its configuration exit code.
-pub(crate) fn missing_value(word: &Word) -> Diagnostic {
+/// A keyword needs a value and has none: keepalived ends with its configuration exit code,
+/// unless it is a text or a command that it can do without.
+pub(super) fn missing_value(keyword: &Keyword, word: &Word) -> Diagnostic {
     let message = format!("`{}` has no value", word.text);
+    if matches!(keyword.arguments.first(), Some(Kind::Command | Kind::Text { .. })) {
+        return Diagnostic::warning(Code::BadValue, word.span, message + " and is ignored")
+            .class(Class::Error);
+    }
     Diagnostic::error(Code::MissingParameter, word.span, message)
         .label("keepalived refuses the file here")
         .class(Class::Fatal)

@@ -22,7 +22,9 @@ pub(super) fn read(options: &Options, log: &mut Log) -> Option<Configuration> {
     let environment = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let conf = standfast_conf::Options { config_id, seed, environment };
+    // An interface that is not there yet may come: the machine is no reason to refuse a file.
+    let (host, on_this_host) = (None, false);
+    let conf = standfast_conf::Options { config_id, seed, environment, host, on_this_host };
     let loaded = load(&options.file, &conf, &Disk::default());
     report(&loaded, log);
     let mistakes = loaded.diagnostics.iter().filter(|d| is_mistake(d)).map(identity).collect();

@@ -16,6 +16,7 @@ pub(crate) const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 pub(crate) const IFF_UP: u32 = 0x1;
 const IFF_LOOPBACK: u32 = 0x8;
+const IFF_MULTICAST: u32 = 0x1000;
 const IFF_RUNNING: u32 = 0x40;
 const IFF_LOWER_UP: u32 = 0x1_0000;
 /// Length of `ifinfomsg`: family, pad, type, index, flags, change mask.
@@ -38,6 +39,8 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// Whether it is a loopback interface.
     pub loopback: bool,
+    /// Whether it carries multicast.
+    pub multicast: bool,
     /// Largest packet in bytes.
     pub mtu: u32,
 }
@@ -79,6 +82,7 @@ pub(super) fn decode(payload: &[u8]) -> Option<Link> {
         running: flags & IFF_RUNNING != 0 && flags & IFF_LOWER_UP != 0,
         mac,
         loopback: flags & IFF_LOOPBACK != 0,
+        multicast: flags & IFF_MULTICAST != 0,
         mtu,
     })
 }

@@ -1,7 +1,7 @@
 //! `standfast check --format json` on the files of the deployments: every mistake, at its place, with
 //! what to write instead.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use serde_json::Value;
 
@@ -11,6 +11,9 @@ use crate::common::{STANDFAST, folder};
 type Finding<'a> = (&'a str, &'a str, u64, u64, &'a str);
 
 const SECURITY: &str = "write `enable_script_security` and `script_user USER` in global_defs";
+const SLEEPS_2: &str = "write a `timeout` beyond 2, or let the script not wait";
+const SLEEPS_3: &str = "write a `timeout` beyond 3, or let the script not wait";
+const MAIL: &str = "write the name or address of the mail server";
 
 /// What `check` finds in files of a scenario whose scripts are installed, notes without a hint left out.
 fn expect(scenario: &str, files: &[&str], expected: &[Finding<'_>]) {
@@ -24,10 +27,12 @@ fn expect(scenario: &str, files: &[&str], expected: &[Finding<'_>]) {
             fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("executable");
         }
     }
-    let shell = root.path().join("bin/bash");
-    fs::create_dir_all(shell.parent().unwrap_or(Path::new("/"))).expect("made");
-    fs::write(&shell, "").expect("written");
-    fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).expect("executable");
+    fs::create_dir_all(root.path().join("bin")).expect("made");
+    for program in ["bash", "pidof"] {
+        let program = root.path().join("bin").join(program);
+        fs::write(&program, "").expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
     let output = Command::new(STANDFAST)
         .args(["check", "--format", "json", "--root"])
         .arg(root.path())
@@ -47,8 +52,8 @@ fn expect(scenario: &str, files: &[&str], expected: &[Finding<'_>]) {
             let number = |key: &str| value[key].as_u64().unwrap_or_default();
             (text("file"), text("code"), number("line"), number("column"), text("hint"))
         })
-        // Whether others than root can write to the checkout is not the file's affair.
-        .filter(|(_, code, ..)| *code != "SF0405")
+        // Who can read and write the checkout is not the file's affair.
+        .filter(|(_, code, ..)| !["SF0405", "SF0810"].contains(code))
         .collect();
     assert_eq!(found, expected);
 }
@@ -61,6 +66,7 @@ fn the_mistakes_of_a_pair_of_containers_are_named() {
         &[
             ("master/keepalived.conf", "SF0407", 3, 12, "write `--no-header`"),
             ("master/keepalived.conf", "SF0406", 3, 12, SECURITY),
+            ("master/keepalived.conf", "SF0418", 3, 12, SLEEPS_2),
             (
                 "master/keepalived.conf",
                 "SF0302",
@@ -70,6 +76,7 @@ fn the_mistakes_of_a_pair_of_containers_are_named() {
             ),
             ("slave/keepalived.conf", "SF0407", 3, 12, "write `--no-header`"),
             ("slave/keepalived.conf", "SF0406", 3, 12, SECURITY),
+            ("slave/keepalived.conf", "SF0418", 3, 12, SLEEPS_2),
             ("slave/keepalived.conf", "SF0301", 9, 11, "write `state BACKUP`"),
             ("master/keepalived.conf", "SF0601", 5, 12, "write weight -21 or lower, e.g. -30"),
         ],
@@ -111,6 +118,7 @@ fn the_mistakes_of_an_active_and_a_standby_node_are_named() {
         &["node-131/keepalived.conf", "node-132/keepalived.conf"],
         &[
             ("node-131/keepalived.conf", "SF0406", 5, 12, SECURITY),
+            ("node-131/keepalived.conf", "SF0418", 5, 12, SLEEPS_3),
             ("node-131/keepalived.conf", "SF0601", 7, 12, "write weight -21 or lower, e.g. -30"),
         ],
     );
@@ -123,6 +131,7 @@ fn the_mistakes_of_two_active_nodes_are_named() {
         &["node-131/keepalived.conf", "node-132/keepalived.conf"],
         &[
             ("node-131/keepalived.conf", "SF0406", 5, 12, SECURITY),
+            ("node-131/keepalived.conf", "SF0418", 5, 12, SLEEPS_3),
             ("node-131/keepalived.conf", "SF0601", 7, 12, "write weight -21 or lower, e.g. -30"),
         ],
     );
@@ -134,8 +143,12 @@ fn the_mistakes_of_a_pair_behind_an_uplink_are_named() {
         "uplink-pair",
         &["nginx01/keepalived.conf", "nginx02/keepalived.conf"],
         &[
+            ("nginx01/keepalived.conf", "SF0804", 7, 17, MAIL),
             ("nginx01/keepalived.conf", "SF0406", 12, 12, SECURITY),
+            ("nginx01/keepalived.conf", "SF0418", 12, 12, SLEEPS_3),
+            ("nginx02/keepalived.conf", "SF0804", 7, 17, MAIL),
             ("nginx02/keepalived.conf", "SF0406", 12, 12, SECURITY),
+            ("nginx02/keepalived.conf", "SF0418", 12, 12, SLEEPS_3),
         ],
     );
 }

@@ -10,3 +10,4 @@ mod notify;
 mod peers;
 mod personality;
 mod scenarios;
+mod this_host;

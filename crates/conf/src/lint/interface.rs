@@ -1,0 +1,91 @@
+//! Interfaces that a file names and the machine lacks.
+
+use std::collections::BTreeSet;
+
+use super::view::{View, addresses, also_at, inside, is, last};
+use crate::{
+    Code, Diagnostic, Host, Severity, Span, Statement, Word, diagnostic::Class, table::best,
+};
+
+/// Interfaces that a hint lists.
+const LISTED_MAX: usize = 6;
+
+/// Reports each name once. Whether all interfaces are there.
+pub(super) fn lint(
+    view: View<'_>,
+    host: &Host,
+    severity: Severity,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    // keepalived then waits for them, as this program always does.
+    let dynamic = view.globals("dynamic_interfaces").next().is_some();
+    let severity = if dynamic { Severity::Note } else { severity };
+    let made = made_later(view);
+    let mut absent: Vec<(&Word, &str, Vec<Span>)> = Vec::new();
+    for (word, effect) in uses(view) {
+        let name = word.text.as_str();
+        if host.interface(name).is_some() || made.contains(name) {
+            continue;
+        }
+        match absent.iter_mut().find(|(first, _, _)| first.text == word.text) {
+            Some((_, _, others)) => others.push(word.span),
+            None => absent.push((word, effect, Vec::new())),
+        }
+    }
+    for (word, effect, others) in &absent {
+        let message = format!("this machine has no interface `{}`", word.text);
+        let found = Diagnostic::new(Code::InterfaceAbsent, severity, word.span, message);
+        let mut found = also_at(found.label(*effect), others);
+        found.hint = hint(&word.text, host);
+        found.keepalived = (!dynamic).then_some(Class::Error);
+        diagnostics.push(found);
+    }
+    absent.is_empty()
+}
+
+/// Every use of an interface, with what its absence does.
+fn uses(view: View<'_>) -> impl Iterator<Item = (&Word, &'static str)> {
+    view.blocks("vrrp_instance").flat_map(|block| {
+        let own = last(block, "interface").map(|word| (word, "FAULT until it appears"));
+        let tracked = inside(block, "track_interface")
+            .flat_map(Statement::statements)
+            .filter_map(Statement::keyword)
+            .map(|word| (word, "counts as down until it appears"));
+        let devices = addresses(block)
+            .filter_map(|line| {
+                let at = line.words.iter().position(|word| word.text == "dev")?;
+                line.words.get(at + 1)
+            })
+            .map(|word| (word, "the address is not installed until it appears"));
+        own.into_iter().chain(tracked).chain(devices)
+    })
+}
+
+/// The names of interfaces that keepalived makes itself.
+fn made_later(view: View<'_>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for block in view.blocks("vrrp_instance") {
+        let makers = block.statements().iter();
+        for maker in makers.filter(|inner| is(inner, "use_vmac") || is(inner, "use_ipvlan")) {
+            names.extend(maker.parameters().first().map(|word| word.text.clone()));
+            let vrid = last(block, "virtual_router_id").map_or("", |word| &word.text);
+            names.extend([format!("vrrp.{vrid}"), format!("vrrp6.{vrid}")]);
+        }
+    }
+    names
+}
+
+fn hint(name: &str, host: &Host) -> Option<String> {
+    let names: Vec<&str> = host
+        .interfaces
+        .iter()
+        .filter(|interface| !interface.loopback)
+        .map(|interface| interface.name.as_str())
+        .collect();
+    if let Some(likely) = best(name, names.iter().copied()) {
+        return Some(format!("did you mean `{likely}`?"));
+    }
+    let (listed, more) = names.split_at_checked(LISTED_MAX).unwrap_or((&names, &[]));
+    let dots = if more.is_empty() { "" } else { ", ..." };
+    (!listed.is_empty()).then(|| format!("it has {}{dots}", listed.join(", ")))
+}
