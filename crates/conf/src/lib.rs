@@ -20,6 +20,7 @@
 mod code;
 mod diagnostic;
 mod files;
+mod format;
 mod lint;
 mod load;
 mod lower;
@@ -33,6 +34,7 @@ mod words;
 pub use code::Code;
 pub use diagnostic::{Class, Diagnostic, Label, Severity, test_exit_code};
 pub use files::{Disk, Files, Memory, ScriptFile};
+pub use format::{format, same_meaning};
 pub use lint::cross_node;
 pub use load::{Loaded, Options, load};
 pub use model::{Command, Deleted, Global, Model, Notify, Script, User};
