@@ -3,6 +3,7 @@
 
 mod common;
 mod findings;
+mod fmt;
 mod lab;
 mod leases;
 mod notify;
