@@ -199,3 +199,26 @@ fn a_missing_file_is_refused() {
     assert!(loaded.model.is_none());
     assert_eq!(find(&loaded, Code::Unreadable).severity, Severity::Error);
 }
+
+#[test]
+fn only_a_definition_that_was_written_goes_on_in_the_next_line() {
+    let loaded = load("~SEQ(i, 2) $A=x \\\nglobal_defs {\n router_id ${A}\n}\n");
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("x"));
+}
+
+#[test]
+fn beyond_the_deepest_block_a_brace_ends_a_statement_wherever_it_stands() {
+    let deep = |brace: &str| {
+        let text = "a {\n".repeat(64) + &format!("b{brace}c }}\n") + &"}\n".repeat(64);
+        let loaded = load(&text);
+        assert!(find(&loaded, Code::Limit).message.contains("64"));
+        let mut statement = &loaded.tree[0];
+        while statement.block.is_some() && !statement.statements().is_empty() {
+            statement = &statement.statements()[0];
+        }
+        statement.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(deep(" { "), ["b"]);
+    assert_eq!(deep("\n{\n"), ["b"]);
+    assert_eq!(deep(" { } "), ["b"]);
+}

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use standfast_daemon::Options;
 
-use crate::check::{self, Check};
+use crate::{
+    check::{self, Check},
+    fmt::{self, Fmt},
+};
 
 /// Where keepalived keeps its configuration, and so do we.
 pub(crate) const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
@@ -55,6 +58,8 @@ enum Command {
     ///
     /// With the files of several nodes it also says which failures would not move the address.
     Check(Check),
+    /// Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment.
+    Fmt(Fmt),
     /// Build a cluster on this machine, break it in every way, and show what its users notice.
     Lab {
         /// Run the node files of this folder instead of the built-in pair.
@@ -94,6 +99,7 @@ pub(crate) fn main() -> anyhow::Result<u8> {
             inactive: Vec::new(),
         }),
         Command::Check(check) => check::main(&check),
+        Command::Fmt(fmt) => fmt::main(&fmt),
         Command::Lab { scenario, format } => {
             standfast_lab::main(scenario.as_deref(), format == Format::Json)
         }
