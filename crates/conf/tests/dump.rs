@@ -19,7 +19,7 @@ fn block<'a>(value: &'a Value, keyword: &str) -> &'a Value {
             if block["keyword"] == keyword { Some(block) } else { find(block, keyword) }
         })
     }
-    find(value, keyword).unwrap_or_else(|| panic!("no {keyword} in {value:#}"))
+    find(value, keyword).expect("the block is shown")
 }
 
 #[test]
