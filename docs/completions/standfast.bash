@@ -19,6 +19,12 @@ _standfast() {
             standfast,check)
                 cmd="standfast__subcmd__check"
                 ;;
+            standfast,config)
+                cmd="standfast__subcmd__config"
+                ;;
+            standfast,fmt)
+                cmd="standfast__subcmd__fmt"
+                ;;
             standfast,help)
                 cmd="standfast__subcmd__help"
                 ;;
@@ -28,8 +34,26 @@ _standfast() {
             standfast,run)
                 cmd="standfast__subcmd__run"
                 ;;
+            standfast__subcmd__config,dump)
+                cmd="standfast__subcmd__config__subcmd__dump"
+                ;;
+            standfast__subcmd__config,help)
+                cmd="standfast__subcmd__config__subcmd__help"
+                ;;
+            standfast__subcmd__config__subcmd__help,dump)
+                cmd="standfast__subcmd__config__subcmd__help__subcmd__dump"
+                ;;
+            standfast__subcmd__config__subcmd__help,help)
+                cmd="standfast__subcmd__config__subcmd__help__subcmd__help"
+                ;;
             standfast__subcmd__help,check)
                 cmd="standfast__subcmd__help__subcmd__check"
+                ;;
+            standfast__subcmd__help,config)
+                cmd="standfast__subcmd__help__subcmd__config"
+                ;;
+            standfast__subcmd__help,fmt)
+                cmd="standfast__subcmd__help__subcmd__fmt"
                 ;;
             standfast__subcmd__help,help)
                 cmd="standfast__subcmd__help__subcmd__help"
@@ -40,6 +64,9 @@ _standfast() {
             standfast__subcmd__help,run)
                 cmd="standfast__subcmd__help__subcmd__run"
                 ;;
+            standfast__subcmd__help__subcmd__config,dump)
+                cmd="standfast__subcmd__help__subcmd__config__subcmd__dump"
+                ;;
             *)
                 ;;
         esac
@@ -47,7 +74,7 @@ _standfast() {
 
     case "${cmd}" in
         standfast)
-            opts="-h -V --help --version run check lab help"
+            opts="-h -V --help --version run check config fmt lab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -106,8 +133,120 @@ _standfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        standfast__subcmd__config)
+            opts="-h --help dump help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__config__subcmd__dump)
+            opts="-f -i -h --file --format --config-id --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__config__subcmd__help)
+            opts="dump help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__config__subcmd__help__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__fmt)
+            opts="-f -h --file --check --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         standfast__subcmd__help)
-            opts="run check lab help"
+            opts="run check config fmt lab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -121,6 +260,48 @@ _standfast() {
             return 0
             ;;
         standfast__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__help__subcmd__config)
+            opts="dump"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__help__subcmd__config__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__help__subcmd__fmt)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -1,8 +1,9 @@
-//! The configuration: no bytes make it panic or run away, and its tokens are the file.
+//! The configuration: no bytes make it panic or run away, and its tokens are the file. Laying it
+//! out twice is laying it out once, and changes no meaning.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use standfast_conf::{Memory, Options, json, load, render};
+use standfast_conf::{Memory, Options, format, json, load, render, same_meaning};
 
 fuzz_target!(|bytes: &[u8]| {
     let files = Memory::default().with("/a.conf", bytes).with("/b.conf", &bytes[bytes.len() / 2..]);
@@ -16,4 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         let length: usize = tokens.iter().map(|token| token.span.end - token.span.start).sum();
         assert_eq!(length, source.bytes().len(), "the tree prints back to the file");
     }
+    let laid_out = format(bytes);
+    assert_eq!(format(&laid_out), laid_out, "a second time changes nothing");
+    assert!(same_meaning(bytes, &laid_out), "it means the same");
 });

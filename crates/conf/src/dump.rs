@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     Loaded, Span, Statement, Word,
     lower::arguments::{Matched, Read, read_silently},
-    table::{self, Block, Default, Keyword, Status, Value},
+    table::{self, Block, Default, Item, Keyword, Kind, Status, Value},
 };
 
 /// A whole configuration. Serializes as `standfast config dump --format json` prints it.
@@ -194,7 +194,7 @@ impl Dumper<'_> {
         let values = read.matched.iter().filter(|matched| matched.option.is_none());
         let first = values.clone().next().map_or(word, |matched| matched.word);
         let mut values: Vec<Scalar> = values.map(scalar).collect();
-        if is_secret(keyword.name) {
+        if is_secret(keyword) {
             values = vec![Scalar::Text("********".to_owned())];
         }
         let value = match values.len() {
@@ -278,8 +278,9 @@ impl DumpBlock {
 }
 
 /// Whether the keyword's value must not be shown.
-pub(crate) fn is_secret(keyword: &str) -> bool {
-    matches!(keyword, "auth_pass" | "password" | "key")
+fn is_secret(keyword: &Keyword) -> bool {
+    let key = |item: &Item| matches!(item, Item::One(Kind::Form(form)) if form.name == "secret");
+    matches!(keyword.name, "auth_pass" | "password") || keyword.arguments.items.iter().any(key)
 }
 
 fn scalar(matched: &Matched<'_>) -> Scalar {

@@ -1,72 +1,224 @@
-//! The examples of `docs/reference/language.md`: each loads without a mistake, and those that
-//! stand under another one say the same as it.
+//! The language: comments, quotes, braces, conditions, definitions, loops, includes.
 
-use std::{fs, path::Path};
+mod support;
 
-use standfast_conf::{Code, Loaded, Memory, Options, Statement, load};
+use std::collections::BTreeMap;
 
-const MAIN: &str = "/etc/keepalived/keepalived.conf";
+use standfast_conf::{Code, Memory, Options, Severity};
+use support::{MAIN, expect, find, load, load_as, load_with, warnings};
 
-/// The fences of the page: the words behind the backquotes, and the text.
-fn fences() -> Vec<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/language.md");
-    let page = fs::read_to_string(path).expect("the page");
-    let mut fences = Vec::new();
-    let mut rest = page.as_str();
-    while let Some((_, fence)) = rest.split_once("```conf") {
-        let (fence, tail) = fence.split_once("```").expect("its end");
-        let (info, text) = fence.split_once('\n').expect("its first line");
-        fences.push((info.trim().to_owned(), text.to_owned()));
-        rest = tail;
-    }
-    fences
-}
-
-fn words(statements: &[Statement]) -> String {
-    let mut text = String::new();
-    for statement in statements {
-        let words = statement.words.iter().map(|word| format!("[{}]", word.text));
-        text += &words.collect::<String>();
-        if statement.block.is_some() {
-            text += &format!("{{{}}}", words_of(statement));
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn words_of(statement: &Statement) -> String {
-    words(statement.statements())
-}
-
-fn read(text: &str, files: &Memory) -> Loaded {
-    let options = Options { config_id: "node1".to_owned(), ..Options::default() };
-    load(Path::new(MAIN), &options, &files.clone().with(MAIN, text))
+/// `router_id`'s value shows what the language made of a text.
+fn router_id(text: &str) -> Option<String> {
+    load(text).model?.global.router_id
 }
 
 #[test]
-fn every_example_is_without_mistake_and_the_second_of_two_says_the_same() {
-    let mut files = Memory::default().with_script("/usr/bin/curl", "");
-    files = files.with_script("/usr/local/bin/check", "");
-    let mut before = String::new();
-    let mut compared = 0;
-    for (info, text) in fences() {
-        if let Some(path) = info.strip_prefix("file ") {
-            files = files.with(path, text);
-            continue;
-        }
-        let loaded = read(&text, &files);
-        let mistakes = loaded.diagnostics.iter().filter(|found| {
-            let harmless = [Code::ScriptUnused, Code::ScriptSecurityOff, Code::NothingToDo];
-            !harmless.contains(&found.code)
-        });
-        assert_eq!(mistakes.collect::<Vec<_>>(), Vec::<&_>::new(), "{text}");
-        let now = words(&loaded.tree);
-        if info == "same" {
-            compared += 1;
-            assert_eq!(now, before, "{text}");
-        }
-        before = now;
+fn comments_end_lines_but_not_inside_double_quotes() {
+    let text = "# one\n! two\nglobal_defs { router_id a # b\n}\n";
+    assert_eq!(router_id(text).as_deref(), Some("a"));
+    assert_eq!(router_id("global_defs {\nrouter_id \"a#b!c{d}\"\n}").as_deref(), Some("a#b!c{d}"));
+}
+
+#[test]
+fn a_comment_inside_a_word_is_pointed_out() {
+    let loaded = load("global_defs {\n router_id abc#def\n}\n");
+    expect(&loaded, Code::CommentInWord, 2, "#def", "double quotes");
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("abc"));
+}
+
+#[test]
+fn braces_may_stand_anywhere() {
+    for text in [
+        "global_defs\n{\nrouter_id a\n}\n",
+        "global_defs {router_id a}",
+        "global_defs { router_id a\n} global_defs { router_id a }",
+        "global_defs\r\n{\r\n\trouter_id a\r\n}\r\n",
+    ] {
+        let loaded = load(text);
+        assert_eq!(warnings(&loaded), [], "{text:?}");
+        assert_eq!(router_id(text).as_deref(), Some("a"), "{text:?}");
     }
-    assert!(compared >= 8, "{compared}");
+}
+
+#[test]
+fn a_quote_without_partner_is_underlined() {
+    let loaded = load("global_defs {\n router_id \"abc\n}\n");
+    expect(&loaded, Code::UnbalancedQuote, 2, "\"abc", "write \" at the end");
+    assert!(loaded.model.is_some());
+}
+
+#[test]
+fn definitions_are_replaced_and_keep_both_places() {
+    let text = "$A=one\n$B=${A}two\nglobal_defs {\n router_id x${B}y\n}\n";
+    assert_eq!(router_id(text).as_deref(), Some("xonetwoy"));
+    let loaded = load(
+        "$P=300\nvrrp_instance V {\n interface e\n virtual_router_id 1\n no_virtual_ipaddress\n priority $P\n}\n",
+    );
+    expect(&loaded, Code::OutOfRange, 6, "$P", "1 to 255");
+    let word = &loaded.tree[0].statements()[3].words[1];
+    let definition = word.definition.expect("the word came from a definition");
+    assert_eq!(loaded.sources.position(definition).line, 1);
+}
+
+#[test]
+fn a_bare_reference_ends_at_a_blank_or_parenthesis() {
+    assert_eq!(router_id("$X=ab\nglobal_defs {\nrouter_id ($X)\n}").as_deref(), Some("(ab)"));
+    assert_eq!(router_id("$X=ab\nglobal_defs {\nrouter_id a$X\n}").as_deref(), Some("aab"));
+    assert_eq!(
+        router_id("$X=ab\nglobal_defs {\nrouter_id \"p $X q\"\n}").as_deref(),
+        Some("p ab q")
+    );
+}
+
+#[test]
+fn an_undefined_reference_stays_and_is_reported() {
+    let loaded = load("$ROUTER=a\nglobal_defs {\n router_id ${ROUTTER}\n}\n");
+    expect(&loaded, Code::BadReference, 3, "${ROUTTER}", "did you mean `$ROUTER`?");
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("${ROUTTER}"));
+}
+
+#[test]
+fn a_definition_may_have_many_lines() {
+    let text = "$X= \\\nrouter_id a \\\n# a remark \\\n\\\nvrrp_version 3\nglobal_defs {\n $X\n}\n";
+    let loaded = load(text);
+    assert_eq!(warnings(&loaded), []);
+    assert_eq!(loaded.tree[0].statements().len(), 2);
+    let inside = load("$X= \\\na \\\nb\nglobal_defs {\n router_id $X c\n}\n");
+    expect(&inside, Code::BadReference, 5, "$X", "last on its line");
+}
+
+#[test]
+fn endless_definitions_end() {
+    let loaded = load("$X=${X}${X}\nglobal_defs {\n router_id ${X}\n}\n");
+    assert_eq!(find(&loaded, Code::Limit).severity, Severity::Warning);
+}
+
+#[test]
+fn the_built_in_names_are_known() {
+    let environment = BTreeMap::from([("HOME".to_owned(), "/root".to_owned())]);
+    let options =
+        Options { config_id: "n1".to_owned(), seed: 7, environment, ..Options::default() };
+    let id = |text: &str| {
+        let text = format!("global_defs {{\n router_id \"{text}\"\n}}");
+        load_as(MAIN, &text, Memory::default(), &options).model.and_then(|m| m.global.router_id)
+    };
+    assert_eq!(id("${_PWD}").as_deref(), Some("/etc/keepalived"));
+    assert_eq!(id("${_INSTANCE}").as_deref(), Some("n1"));
+    assert_eq!(id("${_HASH}a${_BANG}").as_deref(), Some("#a!"));
+    assert_eq!(id("${_ENV HOME}").as_deref(), Some("/root"));
+    assert_eq!(id("${_RANDOM}"), id("${_RANDOM}"), "the seed repeats it");
+    assert!(matches!(id("${_RANDOM 10 11}").as_deref(), Some("10" | "11")));
+}
+
+#[test]
+fn conditions_keep_the_lines_of_this_node() {
+    let text = "@n1 global_defs {\n@^n1 global_defs { router_id wrong\n@n1 router_id right\n}\n";
+    let options = Options { config_id: "n1".to_owned(), ..Options::default() };
+    let loaded = load_as(MAIN, text, Memory::default(), &options);
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("right"));
+}
+
+#[test]
+fn loops_repeat_the_rest_of_the_line() {
+    let names = |text: &str| -> Vec<String> {
+        let loaded = load(text);
+        assert!(!loaded.diagnostics.iter().any(|d| d.code == Code::BadDirective));
+        loaded.tree.iter().flat_map(|s| s.words.iter().map(|w| w.text.clone())).collect()
+    };
+    assert_eq!(names("~SEQ(i,3) a$i\n"), ["a1", "a2", "a3"]);
+    assert_eq!(names("~SEQ(i, 5, -2, 1) a${i}b\n"), ["a5b", "a3b", "a1b"]);
+    assert_eq!(names("~SEQx(i, 9, 0xb) $i\n"), ["9", "a", "b"]);
+    assert_eq!(names("~LST({a,b},{1,2},{3}) x${a}y${b}\n"), ["x1y2", "x3y"]);
+    assert_eq!(names("~LST(k,u,v) ~SEQ(l,2) ${k}${l}\n"), ["u1", "u2", "v1", "v2"]);
+    assert_eq!(names("$N=2\n~SEQ(l,$N) a$l\n"), ["a1", "a2"]);
+}
+
+#[test]
+fn a_malformed_loop_is_reported_and_a_huge_one_ends() {
+    let loaded = load("~SEQ(i,x) a$i\n");
+    expect(&loaded, Code::BadDirective, 1, "~SEQ(i,x) a$i", "");
+    let deep = load("~SEQ(a,60000) ~SEQ(b,60000) ~SEQ(c,60000) x\n");
+    assert!(deep.diagnostics.iter().any(|found| found.code == Code::Limit));
+    assert!(load("~SEQ(a,1,99999999) x\n").model.is_some());
+}
+
+#[test]
+fn includes_start_from_the_including_file() {
+    let files = Memory::default()
+        .with("/etc/keepalived/conf.d/a.conf", "global_defs { router_id a\ninclude ../b/*.inc\n}")
+        .with("/etc/keepalived/conf.d/../b/x.inc", "vrrp_version 3")
+        .with("/etc/keepalived/conf.d/b.conf", "vrrp_script s {");
+    let loaded = load_with("include conf.d/{a,b}.conf\n script x\n}\n", files);
+    assert_eq!(warnings(&loaded), [Code::ScriptSecurityOff, Code::NothingToDo]);
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("a"));
+}
+
+#[test]
+fn a_file_that_includes_itself_is_read_once() {
+    let files = Memory::default().with("/etc/keepalived/b.conf", "include keepalived.conf\n");
+    let loaded = load_with("include b.conf\n", files);
+    expect(&loaded, Code::IncludeCycle, 1, "keepalived.conf", "");
+}
+
+#[test]
+fn includes_nest_only_so_deep() {
+    let mut files = Memory::default();
+    for n in 0..40 {
+        files = files.with(format!("/etc/keepalived/{n}"), format!("include {}\n", n + 1));
+    }
+    let loaded = load_with("include 0\n", files);
+    assert!(find(&loaded, Code::Limit).message.contains("32"));
+}
+
+#[test]
+fn a_missing_include_is_as_grave_as_its_keyword_says() {
+    let lenient = load("include nothing.conf\ninclude nothing*.conf\n");
+    expect(&lenient, Code::IncludeMissing, 1, "nothing.conf", "relative names");
+    assert_eq!(find(&lenient, Code::IncludeMissing).keepalived, None);
+    let strict = load("includew nothing*.conf\n");
+    assert!(find(&strict, Code::IncludeMissing).keepalived.is_some());
+}
+
+#[test]
+fn long_lines_nul_bytes_marks_and_broken_text_are_reported() {
+    let long = format!("global_defs {{\n router_id {}\n}}\n", "x".repeat(1100));
+    assert_eq!(find(&load(&long), Code::LongLine).severity, Severity::Warning);
+    let nul = load("global_defs {\n router_id a\0b\n}\n");
+    expect(&nul, Code::NulByte, 2, "\0", "");
+    assert_eq!(nul.model.expect("runs").global.router_id, None);
+    let mark = load("\u{feff}global_defs {\n router_id a\n}\n");
+    expect(&mark, Code::ByteOrderMark, 1, "\u{feff}", "without BOM");
+    let files = Memory::default().with(MAIN, b"global_defs {\n router_id a\xff\n}\n".to_vec());
+    let broken = standfast_conf::load(MAIN.as_ref(), &Options::default(), &files);
+    assert_eq!(broken.sources.position(find(&broken, Code::NotUtf8).primary.span).column, 13);
+}
+
+#[test]
+fn a_missing_file_is_refused() {
+    let loaded = standfast_conf::load("/nowhere".as_ref(), &Options::default(), &Memory::default());
+    assert!(loaded.model.is_none());
+    assert_eq!(find(&loaded, Code::Unreadable).severity, Severity::Error);
+}
+
+#[test]
+fn only_a_definition_that_was_written_goes_on_in_the_next_line() {
+    let loaded = load("~SEQ(i, 2) $A=x \\\nglobal_defs {\n router_id ${A}\n}\n");
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("x"));
+}
+
+#[test]
+fn beyond_the_deepest_block_a_brace_ends_a_statement_wherever_it_stands() {
+    let deep = |brace: &str| {
+        let text = "a {\n".repeat(64) + &format!("b{brace}c }}\n") + &"}\n".repeat(64);
+        let loaded = load(&text);
+        assert!(find(&loaded, Code::Limit).message.contains("64"));
+        let mut statement = &loaded.tree[0];
+        while statement.block.is_some() && !statement.statements().is_empty() {
+            statement = &statement.statements()[0];
+        }
+        statement.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(deep(" { "), ["b"]);
+    assert_eq!(deep("\n{\n"), ["b"]);
+    assert_eq!(deep(" { } "), ["b"]);
 }

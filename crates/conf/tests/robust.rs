@@ -6,7 +6,7 @@ mod support;
 
 use proptest::prelude::*;
 use standfast_conf::{Memory, Options, cross_node, json, load, render, test_exit_code, tokens};
-use support::MAIN;
+use support::{MAIN, configuration};
 
 /// Loads bytes, and does everything with the result that a program would do.
 fn exercise(bytes: &[u8]) {
@@ -25,29 +25,6 @@ fn exercise(bytes: &[u8]) {
         assert_eq!(printed, source.bytes(), "the tokens are the file");
     }
     let _ = cross_node(&[loaded.clone(), loaded]);
-}
-
-/// Texts that look enough like a configuration to reach the deeper code.
-fn configuration() -> impl Strategy<Value = String> {
-    let word = prop_oneof![
-        4 => prop::sample::select(vec![
-            "vrrp_instance", "VI_1", "vrrp_script", "chk", "script", "\"/s a 'b\"", "'/s a'",
-            "interface", "eth0", "lo", "virtual_router_id", "51", "priority", "255", "0", "weight",
-            "-20", "10", "reverse", "state", "MASTER", "SLAVE", "advert_int", "0.5", "version",
-            "3", "authentication", "auth_type", "PASS", "AH", "auth_pass", "virtual_ipaddress",
-            "192.0.2.1/24", "::1", "dev", "label", "brd", "+", "unicast_peer", "192.0.2.2",
-            "min_ttl", "track_script", "track_interface", "notify", "notify_master", "global_defs",
-            "virtual_server", "real_server", "real_servers", "lb_kind", "DR", "80", "8080",
-            "nopreempt", "preempt_delay", "unicast_src_ip", "include", "keepalived.conf", "*",
-        ]).prop_map(str::to_owned),
-        3 => prop::sample::select(vec!["{", "}", "\n", "\n", "\n", "{\n", "}\n"]).prop_map(str::to_owned),
-        1 => prop::sample::select(vec![
-            "$A=", "$A", "${A}", "${_RANDOM 1 2}", "\\\n", "#", "!", "\"", "'", "~SEQ(i,3)",
-            "~LST({a,b},{1,2})", "$i", "@x", "@^x", "\u{2013}x", "\u{feff}", "\0", "\r\n",
-        ]).prop_map(str::to_owned),
-        1 => "\\PC{0,8}",
-    ];
-    prop::collection::vec(word, 0..80).prop_map(|words| words.join(" "))
 }
 
 proptest! {

@@ -213,7 +213,7 @@ fn is_about_this_machine(found: &Diagnostic) -> bool {
 }
 
 /// What `${_ENV NAME}` sees.
-fn environment() -> BTreeMap<String, String> {
+pub(crate) fn environment() -> BTreeMap<String, String> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

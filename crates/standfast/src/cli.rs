@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use standfast_daemon::Options;
 
-use crate::check::{self, Check};
+use crate::{
+    check::{self, Check},
+    config::{self, Config},
+    fmt::{self, Fmt},
+};
 
 /// Where keepalived keeps its configuration, and so do we.
 pub(crate) const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
@@ -55,6 +59,11 @@ enum Command {
     ///
     /// With the files of several nodes it also says which failures would not move the address.
     Check(Check),
+    /// Show a configuration as it is understood.
+    #[command(subcommand)]
+    Config(Config),
+    /// Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment.
+    Fmt(Fmt),
     /// Build a cluster on this machine, break it in every way, and show what its users notice.
     Lab {
         /// Run the node files of this folder instead of the built-in pair.
@@ -100,6 +109,8 @@ pub(crate) fn main() -> anyhow::Result<u8> {
             inactive: Vec::new(),
         }),
         Command::Check(check) => check::main(&check),
+        Command::Config(config) => config::main(&config),
+        Command::Fmt(fmt) => fmt::main(&fmt),
         Command::Lab { scenario, format } => {
             standfast_lab::main(scenario.as_deref(), format == Format::Json)
         }

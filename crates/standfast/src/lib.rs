@@ -3,6 +3,8 @@
 
 mod check;
 mod cli;
+mod config;
+mod fmt;
 mod host;
 mod keepalived;
 
@@ -50,8 +52,8 @@ fn say(text: &str) {
 }
 
 /// Data goes to standard output. A reader that has seen enough is no error.
-fn print(text: &str) -> anyhow::Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
+fn print(text: &(impl AsRef<[u8]> + ?Sized)) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_ref()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }

@@ -375,6 +375,10 @@ impl<'s> Matcher<'_, 's> {
         problem: Problem,
         option: Option<&'static Keyword>,
     ) {
+        // A reference that nothing defines is reported already.
+        if word.text.contains("${") {
+            return;
+        }
         let keyword = option.unwrap_or(self.keyword);
         self.diagnostics.push(misfit(keyword, kind, word, problem));
     }

@@ -76,11 +76,7 @@ impl Builder<'_> {
     }
 
     fn open(&mut self, span: Span) {
-        if self.too_deep > 0 || self.frames.len() >= DEPTH_MAX {
-            if self.too_deep == 0 {
-                let message = format!("blocks are nested deeper than {DEPTH_MAX}");
-                self.diagnostics.push(Diagnostic::warning(Code::Limit, span, message));
-            }
+        if self.too_deep > 0 {
             self.too_deep += 1;
             return;
         }
@@ -89,11 +85,18 @@ impl Builder<'_> {
             // The brace stands on the line below its keyword.
             words = self.list().pop().map(|last| last.words).unwrap_or_default();
         }
+        if let Some(keyword) = words.first() {
+            self.recover(&keyword.clone());
+        }
+        if self.frames.len() >= DEPTH_MAX {
+            let message = format!("blocks are nested deeper than {DEPTH_MAX}");
+            self.diagnostics.push(Diagnostic::warning(Code::Limit, span, message));
+            self.too_deep = 1;
+            self.words = words;
+            return self.end_statement();
+        }
         let path = match words.first() {
-            Some(keyword) => {
-                self.recover(&keyword.clone());
-                table::child(self.path(), &keyword.text)
-            }
+            Some(keyword) => table::child(self.path(), &keyword.text),
             None => {
                 self.diagnostics.push(
                     Diagnostic::warning(Code::UnexpectedBlock, span, "`{` follows no keyword")

@@ -12,5 +12,5 @@ mod tree;
 
 pub use lex::TokenKind;
 pub use lossless::{SyntaxToken, tokens};
-pub(crate) use read::read;
+pub(crate) use read::{LINE_MAX, read};
 pub use tree::{Block, Quoting, Statement, Word};

@@ -30,7 +30,7 @@ const BYTES_MAX: usize = 16 << 20;
 /// Words and braces that a configuration may have, expanded.
 const PIECES_MAX: usize = 1 << 20;
 /// The longest line that keepalived reads.
-const LINE_MAX: usize = 1023;
+pub(crate) const LINE_MAX: usize = 1023;
 /// Loops inside loops, and lines that expansion has made of lines.
 const NESTING_MAX: usize = 32;
 /// Lines that all loops and definitions together may make.
@@ -237,7 +237,7 @@ impl Reader<'_> {
             }
             return;
         }
-        if !line.expanded && self.definition(text) {
+        if !line.expanded && self.definition(text, line.nesting == 0) {
             return;
         }
         let looped = directive::is_loop(text);
@@ -327,14 +327,15 @@ impl Reader<'_> {
         Some(text)
     }
 
-    /// Takes in a `$NAME=VALUE`; whether the line was one.
-    fn definition(&mut self, text: &[Glyph]) -> bool {
+    /// Takes in a `$NAME=VALUE`; whether the line was one. Only a line that was `written` so, and
+    /// not made by a loop or a reference, goes on in the file's next line.
+    fn definition(&mut self, text: &[Glyph], written: bool) -> bool {
         if !is_definition(text) {
             return false;
         }
         let (name, rest) = glyph::split(text.get(1..).unwrap_or_default(), |char| char == '=');
         let mut value = glyph::trim_start(rest.get(1..).unwrap_or_default()).to_vec();
-        let goes_on = pop_backslash(&mut value);
+        let goes_on = pop_backslash(&mut value) && written;
         let value = glyph::trim(&value).to_vec();
         let lines = if goes_on && value.is_empty() { Vec::new() } else { vec![value] };
         self.unfinished = Some((glyph::text(name), Definition { lines }));

@@ -4,6 +4,7 @@
 mod check;
 mod common;
 mod findings;
+mod fmt;
 mod lab;
 mod leases;
 mod notify;
