@@ -28,6 +28,7 @@ mod origins;
 mod render;
 mod source;
 mod syntax;
+mod text;
 mod words;
 
 pub use code::Code;
@@ -40,3 +41,4 @@ pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use source::{FileId, Position, Source, Sources, Span};
 pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};
+pub use text::Text;

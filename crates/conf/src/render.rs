@@ -26,15 +26,15 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
     for (file, path) in &paths {
         let Some(source) = sources.source(*file) else { continue };
         let inside = || labels().filter(|label| label.span.file == *file).map(|label| label.span);
-        let first = inside().map(|span| span.start).min().unwrap_or(0);
-        let last = inside().map(|span| span.end).max().unwrap_or(0);
+        let first = inside().map(|span| span.range().start).min().unwrap_or(0);
+        let last = inside().map(|span| span.range().end).max().unwrap_or(0);
         let (text, offset, line) = source.lines(first, last);
         let mut snippet = Snippet::source(text).path(path.as_str()).line_start(line).fold(true);
         for (at, label) in labels().enumerate().filter(|(_, label)| label.span.file == *file) {
             let kind = if at == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let place = |byte| source.text_offset(byte).saturating_sub(offset);
-            let start = place(label.span.start);
-            let end = place(label.span.end).max(start);
+            let place = |byte: usize| source.text_offset(byte).saturating_sub(offset);
+            let start = place(label.span.range().start);
+            let end = place(label.span.range().end).max(start);
             snippet = snippet.annotation(kind.span(start..end).label(label.text.as_str()));
         }
         group = group.element(snippet);

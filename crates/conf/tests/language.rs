@@ -56,7 +56,7 @@ fn definitions_are_replaced_and_keep_both_places() {
     );
     expect(&loaded, Code::OutOfRange, 6, "$P", "1 to 255");
     let word = &loaded.tree[0].statements()[3].words[1];
-    let definition = word.definition.expect("the word came from a definition");
+    let definition = word.definition().expect("the word came from a definition");
     assert_eq!(loaded.sources.position(definition).line, 1);
 }
 
@@ -122,7 +122,7 @@ fn loops_repeat_the_rest_of_the_line() {
     let names = |text: &str| -> Vec<String> {
         let loaded = load(text);
         assert!(!loaded.diagnostics.iter().any(|d| d.code == Code::BadDirective));
-        loaded.tree.iter().flat_map(|s| s.words.iter().map(|w| w.text.clone())).collect()
+        loaded.tree.iter().flat_map(|s| s.words.iter().map(|w| w.text.to_string())).collect()
     };
     assert_eq!(names("~SEQ(i,3) a$i\n"), ["a1", "a2", "a3"]);
     assert_eq!(names("~SEQ(i, 5, -2, 1) a${i}b\n"), ["a5b", "a3b", "a1b"]);

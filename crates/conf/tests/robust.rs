@@ -20,7 +20,7 @@ fn exercise(bytes: &[u8]) {
     for (file, source) in loaded.sources.iter() {
         let printed: Vec<u8> = tokens(file, source)
             .iter()
-            .flat_map(|token| source.bytes()[token.span.start..token.span.end].to_vec())
+            .flat_map(|token| source.bytes()[token.span.range()].to_vec())
             .collect();
         assert_eq!(printed, source.bytes(), "the tokens are the file");
     }

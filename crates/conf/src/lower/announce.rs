@@ -22,7 +22,7 @@ impl Lowering<'_> {
         };
         let name = statement.words.iter().take(3).map(|word| word.text.as_str());
         let name = name.collect::<Vec<_>>().join(" ");
-        let name = if keyword.opens_block { &name } else { &word.text };
+        let name = if keyword.opens_block { name.as_str() } else { &word.text };
         let message = format!("`{name}`{opens} {what}");
         let mut found = Diagnostic::new(code, severity, word.span, message);
         if matches!(

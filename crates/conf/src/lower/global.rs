@@ -101,7 +101,7 @@ impl Lowering<'_> {
                     return self.without_value(statement);
                 }
                 let word = self.value(statement);
-                self.model.global.router_id = word.map(|word| word.text.clone());
+                self.model.global.router_id = word.map(|word| word.text.to_string());
             }
             "script_user" => {
                 let user = self.user(statement);
