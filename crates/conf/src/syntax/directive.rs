@@ -93,6 +93,9 @@ fn list(arguments: &[Glyph]) -> Result<Vec<Vec<Local>>, &'static str> {
         let value = |at: usize| values.get(at).map(|value| value.to_vec()).unwrap_or_default();
         let local = |(at, name): (usize, &String)| Local::new(name, value(at));
         rounds.push(names.iter().enumerate().map(local).collect());
+        if rounds.len() * names.len() > ROUNDS_MAX {
+            return Err("it repeats too often");
+        }
     }
     Ok(rounds)
 }

@@ -21,8 +21,8 @@ const NESTING_MAX: usize = 16;
 const LINE_VOLUME_MAX: usize = 1 << 20;
 /// Characters that all references may bring in, besides four for each that was written.
 const VOLUME_MAX: usize = 4 << 20;
-/// Undefined references that are compared with all that is defined.
-const SUGGESTIONS_MAX: usize = 100;
+/// Comparisons of undefined references with what is defined.
+const COMPARISONS_MAX: usize = 200_000;
 
 /// A `$NAME=`: one line, or several when lines ended with a backslash.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ pub(crate) struct Scope<'a> {
     definitions: BTreeMap<String, Rc<Definition>>,
     rng: Rng,
     /// Characters that expansions have made so far, and those of them in the current line.
-    volume: usize,
+    pub(crate) volume: usize,
     line_volume: usize,
     /// Characters that were read so far.
     pub(crate) written: usize,
@@ -129,9 +129,8 @@ impl<'a> Scope<'a> {
         self.definitions.insert(name, Rc::new(definition));
     }
 
-    /// Counts what an expansion made; whether that is too much now.
-    pub(crate) fn exhausted_by(&mut self, made: usize) -> bool {
-        self.volume += made;
+    /// Whether the expansions have made too much.
+    pub(crate) fn exhausted(&self) -> bool {
         self.volume > VOLUME_MAX + 4 * self.written
     }
 
@@ -171,7 +170,7 @@ impl<'a> Scope<'a> {
                 continue;
             };
             let last = glyph::trim_start(behind).is_empty();
-            if self.exhausted(&value, nesting) {
+            if self.too_much(&value, nesting) {
                 let message = format!("`${}` expands to too much", reference.name);
                 if self.reported.insert((span, String::new())) {
                     diagnostics.push(Diagnostic::warning(Code::Limit, span, message));
@@ -203,10 +202,11 @@ impl<'a> Scope<'a> {
         expanded
     }
 
-    fn exhausted(&mut self, value: &Definition, nesting: usize) -> bool {
+    fn too_much(&mut self, value: &Definition, nesting: usize) -> bool {
         let volume = value.volume + value.lines.len();
         self.line_volume += volume;
-        self.exhausted_by(volume) || self.line_volume > LINE_VOLUME_MAX || nesting >= NESTING_MAX
+        self.volume += volume;
+        self.exhausted() || self.line_volume > LINE_VOLUME_MAX || nesting >= NESTING_MAX
     }
 
     fn value(
@@ -229,7 +229,7 @@ impl<'a> Scope<'a> {
         let message = format!("nothing defines `${name}`; it stays as it is written");
         let found = Diagnostic::warning(Code::BadReference, span, message);
         let defined = self.definitions.keys().map(String::as_str);
-        let likely = (self.reported.len() <= SUGGESTIONS_MAX)
+        let likely = (self.reported.len() * self.definitions.len() <= COMPARISONS_MAX)
             .then(|| crate::words::best(name, defined))
             .flatten();
         match likely {

@@ -13,6 +13,8 @@ use crate::{Code, Diagnostic, diagnostic::Class, source::Span};
 const DEPTH_MAX: usize = 32;
 /// Files that one configuration may have.
 const FILES_MAX: usize = 4096;
+/// Patterns that one configuration may look for.
+const PATTERNS_MAX: usize = 4 * FILES_MAX;
 /// The longest path that Linux knows, in bytes.
 const PATTERN_MAX: usize = 4096;
 
@@ -84,6 +86,12 @@ impl Reader<'_> {
         let patterns = alternatives(&pattern);
         let several = patterns.len() > 1;
         let mut found_any = false;
+        self.patterns += patterns.len();
+        if self.patterns > PATTERNS_MAX {
+            let message = format!("more than {PATTERNS_MAX} patterns are included");
+            self.findings.push(Diagnostic::warning(Code::Limit, span, message));
+            return;
+        }
         for pattern in patterns {
             let paths = match self.files.glob(&pattern, &self.directory()) {
                 Ok(paths) => paths,

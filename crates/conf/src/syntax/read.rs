@@ -44,6 +44,8 @@ pub(crate) struct Reader<'a> {
     /// Lines that were read, and lines that expansions made.
     pub(crate) lines: usize,
     pub(crate) made: usize,
+    /// Patterns that were looked for.
+    pub(crate) patterns: usize,
     pub(crate) exhaustion_reported: bool,
     /// A definition that goes on in the next line.
     pub(crate) unfinished: Option<(String, Definition)>,
@@ -76,6 +78,7 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             lines: 0,
             made: 0,
+            patterns: 0,
             exhaustion_reported: false,
             unfinished: None,
         }

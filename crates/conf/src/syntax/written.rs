@@ -11,12 +11,12 @@ use super::{
     line::Expanded,
     read::Reader,
 };
-use crate::{Code, Diagnostic, diagnostic::Class};
+use crate::{Code, Diagnostic, diagnostic::Class, source::Span};
 
 /// Loops inside loops, and lines that expansion has made of lines.
 const NESTING_MAX: usize = 32;
 /// Lines that all loops and definitions together may make, besides four for each written one.
-const LINES_MAX: usize = 2 * ROUNDS_MAX;
+const LINES_MAX: usize = 4 * ROUNDS_MAX;
 
 /// A line that is being expanded.
 struct Line {
@@ -59,12 +59,12 @@ impl Reader<'_> {
     fn line(&mut self, line: Line, queue: &mut VecDeque<Line>) {
         let Some(text) = self.condition(glyph::trim(&line.glyphs)) else { return };
         let Some(first) = text.first() else { return };
-        if line.nesting > 0 && self.exhausted(line.nesting, text.len()) {
-            if !std::mem::replace(&mut self.exhaustion_reported, true) {
-                let message = "loops and definitions expand to too much";
-                self.findings.push(Diagnostic::warning(Code::Limit, first.span, message));
+        if line.nesting > 0 {
+            self.made += 1;
+            self.scope.volume += text.len();
+            if self.exhausted(line.nesting, first.span) {
+                return;
             }
-            return;
         }
         if !line.expanded && self.definition(text) {
             return;
@@ -82,10 +82,15 @@ impl Reader<'_> {
         }
     }
 
-    fn exhausted(&mut self, nesting: usize, len: usize) -> bool {
-        self.made += 1;
+    /// Whether the expansions have made too much.
+    fn exhausted(&mut self, nesting: usize, span: Span) -> bool {
         let lines_max = LINES_MAX + 4 * self.lines;
-        self.scope.exhausted_by(len) || nesting > NESTING_MAX || self.made > lines_max
+        let exhausted = self.scope.exhausted() || nesting > NESTING_MAX || self.made > lines_max;
+        if exhausted && !std::mem::replace(&mut self.exhaustion_reported, true) {
+            let message = "loops and definitions expand to too much";
+            self.findings.push(Diagnostic::warning(Code::Limit, span, message));
+        }
+        exhausted
     }
 
     /// Replaces the references of a line and puts the result back into the queue. Of a loop,
@@ -114,8 +119,13 @@ impl Reader<'_> {
     }
 
     fn unroll(&mut self, text: &[Glyph], line: &Line, queue: &mut VecDeque<Line>) {
+        let Some(first) = text.first() else { return };
+        if self.exhausted(line.nesting, first.span) {
+            return;
+        }
         match directive::unroll(text) {
             Ok(unrolled) => {
+                self.made += unrolled.rounds.iter().map(Vec::len).sum::<usize>();
                 let body: Rc<[Glyph]> = unrolled.body.into();
                 for round in unrolled.rounds.into_iter().rev() {
                     let locals = Locals { round, outer: line.locals.clone() };
