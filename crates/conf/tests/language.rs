@@ -193,6 +193,13 @@ fn long_lines_nul_bytes_marks_and_broken_text_are_reported() {
 }
 
 #[test]
+fn what_follows_an_empty_word_in_a_block_is_not_taken_for_the_top_level() {
+    let loaded = load("\"\" {\n x\nglobal_defs {\n router_id a\n}\n");
+    expect(&loaded, Code::UnclosedBlock, 1, "\"\" {", "before `global_defs`");
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("a"));
+}
+
+#[test]
 fn a_missing_file_is_refused() {
     let loaded = standfast_conf::load("/nowhere".as_ref(), &Options::default(), &Memory::default());
     assert!(loaded.model.is_none());
