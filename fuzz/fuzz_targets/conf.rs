@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     for (file, source) in loaded.sources.iter() {
         let tokens = standfast_conf::tokens(file, source);
-        let length: usize = tokens.iter().map(|token| token.span.end - token.span.start).sum();
+        let length: usize = tokens.iter().map(|token| token.span.range().len()).sum();
         assert_eq!(length, source.bytes().len(), "the tree prints back to the file");
     }
     let laid_out = format(bytes);

@@ -45,7 +45,7 @@ codes! {
     ExtraBrace = 102, "A closing brace closes nothing. Often a block above was closed too early.";
     UnexpectedBlock = 103, "A brace opens a block where no keyword takes one. The block is skipped with everything in it.";
     UnbalancedQuote = 104, "A quote is opened and not closed on the same line. keepalived drops the word, and crashes on some keywords.";
-    LongLine = 105, "The line is longer than 1023 bytes. keepalived skips such a line; it is accepted here.";
+    LongLine = 105, "The line is longer than 1023 bytes. keepalived skips such a line; it is accepted here up to 64 KiB.";
     NulByte = 106, "The line holds a NUL byte and is skipped, as keepalived skips it.";
     NotUtf8 = 107, "The file holds bytes that are no UTF-8. They are kept as replacement characters.";
     ByteOrderMark = 108, "The file starts with a byte order mark, which is skipped. keepalived takes it for part of the first keyword.";

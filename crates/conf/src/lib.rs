@@ -37,6 +37,7 @@ mod shown;
 mod source;
 mod syntax;
 pub mod table;
+mod text;
 
 pub use code::{Code, UnknownCode};
 pub use diagnostic::{Class, Diagnostic, Label, Severity, test_exit_code};
@@ -52,3 +53,4 @@ pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};
 pub use source::{FileId, Position, Source, Sources, Span};
 pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};
+pub use text::Text;

@@ -47,10 +47,8 @@ pub struct Loaded {
 /// Reads and checks a configuration. Never panics, whatever the files hold.
 #[must_use]
 pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
-    let mut sources = Sources::default();
-    let mut diagnostics = Vec::new();
-    let tree = syntax::read(path, options, files, &mut sources, &mut diagnostics);
-    let tree = tree.unwrap_or_default();
+    let syntax::Reading { tree, mut sources, findings } = syntax::read(path, options, files);
+    let mut diagnostics = findings.kept;
     let (model, origins) = lower::lower(&tree, &mut diagnostics);
     lint::lint(&tree, &model, &origins, options, files, &mut sources, &mut diagnostics);
     diagnostics.sort_by_key(|found| {
@@ -58,7 +56,7 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
         (span.file, span.start, std::cmp::Reverse(found.severity))
     });
     diagnostics.dedup();
-    shorten(&mut diagnostics);
+    shorten(&mut diagnostics, findings.left_out);
     shown::hide(&tree, &mut sources);
     shown::clean(&mut diagnostics, &sources);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
@@ -69,8 +67,10 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
 /// Findings that are kept of a file that is none; errors are always kept.
 const FINDINGS_MAX: usize = 2000;
 
-fn shorten(diagnostics: &mut Vec<Diagnostic>) {
-    let left_out = diagnostics.len().saturating_sub(FINDINGS_MAX);
+/// Besides those that were left out already.
+fn shorten(diagnostics: &mut Vec<Diagnostic>, left_out: usize) {
+    let surplus = diagnostics.len().saturating_sub(FINDINGS_MAX);
+    let left_out = left_out + surplus;
     if left_out == 0 {
         return;
     }

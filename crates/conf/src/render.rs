@@ -53,8 +53,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String
 
 /// From the first label to the last.
 fn bytes_between(source: &Source, labels: &[(usize, &Label)]) -> usize {
-    let first = labels.iter().map(|(_, label)| label.span.start).min().unwrap_or(0);
-    let last = labels.iter().map(|(_, label)| label.span.end).max().unwrap_or(0);
+    let first = labels.iter().map(|(_, label)| label.span.range().start).min().unwrap_or(0);
+    let last = labels.iter().map(|(_, label)| label.span.range().end).max().unwrap_or(0);
     last.min(source.bytes().len()).saturating_sub(first)
 }
 
@@ -64,8 +64,8 @@ fn snippet<'a>(
     source: &Source,
     labels: &[(usize, &'a Label)],
 ) -> Option<Snippet<'a, Annotation<'a>>> {
-    let first = labels.iter().map(|(_, label)| label.span.start).min()?;
-    let last = labels.iter().map(|(_, label)| label.span.end).max()?;
+    let first = labels.iter().map(|(_, label)| label.span.range().start).min()?;
+    let last = labels.iter().map(|(_, label)| label.span.range().end).max()?;
     let (text, offset, line) = source.lines(first, last);
     if text.lines().any(|line| line.len() > LINE_MAX) {
         return None;
@@ -76,9 +76,9 @@ fn snippet<'a>(
     let mut shown = 0;
     for (rank, label) in labels {
         let kind = if *rank == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let start = place(label.span.start);
+        let start = place(label.span.range().start);
         let tail = tail(&text, start);
-        let end = place(label.span.end).max(start);
+        let end = place(label.span.range().end).max(start);
         let end = if text.get(start..end).is_some_and(|text| text.contains('\n')) {
             end
         } else {

@@ -106,7 +106,7 @@ fn collect(tree: &[Statement], sources: &Sources, secrets: &mut Vec<Span>) {
 
 fn values(statement: &Statement, sources: &Sources, secrets: &mut Vec<Span>) {
     for word in statement.parameters() {
-        match word.definition {
+        match word.definition() {
             Some(definition) => secrets.push(sources.rest_of_line(definition)),
             None if word.text.starts_with(['<', '$']) => {}
             None => secrets.push(word.span),

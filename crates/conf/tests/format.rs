@@ -24,7 +24,7 @@ fn comments(bytes: &[u8]) -> Vec<Vec<u8>> {
     let comments = all.iter().filter(|token| token.kind == Some(TokenKind::Comment));
     let blank = |byte: &u8| b" \t\x0b\x0c\r".contains(byte);
     let text = |span: Span| {
-        let text = &bytes[span.start..span.end];
+        let text = &bytes[span.range()];
         text[..text.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1)].to_vec()
     };
     comments.map(|token| text(token.span)).collect()

@@ -56,7 +56,7 @@ fn definitions_are_replaced_and_keep_both_places() {
     );
     expect(&loaded, Code::OutOfRange, 6, "$P", "1 to 255");
     let word = &loaded.tree[0].statements()[3].words[1];
-    let definition = word.definition.expect("the word came from a definition");
+    let definition = word.definition().expect("the word came from a definition");
     assert_eq!(loaded.sources.position(definition).line, 1);
 }
 
@@ -123,7 +123,7 @@ fn loops_repeat_the_rest_of_the_line() {
     let names = |text: &str| -> Vec<String> {
         let loaded = load(text);
         assert!(!loaded.diagnostics.iter().any(|d| d.code == Code::BadDirective));
-        loaded.tree.iter().flat_map(|s| s.words.iter().map(|w| w.text.clone())).collect()
+        loaded.tree.iter().flat_map(|s| s.words.iter().map(|w| w.text.to_string())).collect()
     };
     assert_eq!(names("~SEQ(i,3) a$i\n"), ["a1", "a2", "a3"]);
     assert_eq!(names("~SEQ(i, 5, -2, 1) a${i}b\n"), ["a5b", "a3b", "a1b"]);
@@ -191,6 +191,13 @@ fn long_lines_nul_bytes_marks_and_broken_text_are_reported() {
     let files = Memory::default().with(MAIN, b"global_defs {\n router_id a\xff\n}\n".to_vec());
     let broken = standfast_conf::load(MAIN.as_ref(), &Options::default(), &files);
     assert_eq!(broken.sources.position(find(&broken, Code::NotUtf8).primary.span).column, 13);
+}
+
+#[test]
+fn what_follows_an_empty_word_in_a_block_is_not_taken_for_the_top_level() {
+    let loaded = load("\"\" {\n x\nglobal_defs {\n router_id a\n}\n");
+    expect(&loaded, Code::UnclosedBlock, 1, "\"\" {", "before `global_defs`");
+    assert_eq!(loaded.model.expect("runs").global.router_id.as_deref(), Some("a"));
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_script_that_sleeps_beyond_its_timeout_fails_and_the_line_is_shown() {
     assert_eq!(found.severity, Severity::Warning);
     let place = found.secondary[0].span;
     assert_eq!(loaded.sources.position(place).line, 4);
-    assert_eq!(&text.as_bytes()[place.start..place.end], b"sleep 3");
+    assert_eq!(&text.as_bytes()[place.range()], b"sleep 3");
     let longer = load_with(&script("/etc/chk.sh", " interval 2\n timeout 9"), files());
     assert_eq!(find(&longer, Code::ScriptSleeps).severity, Severity::Note);
     let enough = load_with(&script("/etc/chk.sh", " interval 4"), files());

@@ -94,7 +94,10 @@ pub(crate) fn main(check: &Check) -> anyhow::Result<u8> {
         Format::Json => print(&report.json()?)?,
         Format::Sarif => print(&report.sarif()?)?,
     }
-    Ok(report.exit_code(check.strict))
+    let code = report.exit_code(check.strict);
+    // The process ends here: taking a large tree apart would be for nothing.
+    std::mem::forget(report);
+    Ok(code)
 }
 
 impl Color {

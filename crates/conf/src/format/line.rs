@@ -44,7 +44,7 @@ impl<'a> Line<'a> {
         let mut tokens: Vec<Token<'_>> = tokens
             .iter()
             .filter_map(|token| {
-                let text = bytes(token.span.start..token.span.end);
+                let text = bytes(token.span.range());
                 Some(Token { kind: token.kind?, text })
             })
             .collect();

@@ -36,8 +36,8 @@ pub fn format(bytes: &[u8]) -> Vec<u8> {
     let mut start = 0;
     for line in tokens.split_inclusive(|token| token.kind.is_none()) {
         let newline = line.last().filter(|last| last.kind.is_none());
-        let end = line.last().map_or(start, |last: &SyntaxToken| last.span.end);
-        let body = start..newline.map_or(end, |newline| newline.span.start);
+        let end = line.last().map_or(start, |last: &SyntaxToken| last.span.range().end);
+        let body = start..newline.map_or(end, |newline| newline.span.range().start);
         layout.line(&Line::new(text, body, line));
         start = end;
     }

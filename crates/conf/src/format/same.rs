@@ -29,7 +29,7 @@ fn ids(text: &[u8]) -> BTreeSet<String> {
     let file = sources.add("".into(), text.to_vec());
     let Some(source) = sources.source(file) else { return BTreeSet::new() };
     let words = tokens(file, source).into_iter().filter_map(|token| {
-        let word = text.get(token.span.start..token.span.end)?.strip_prefix(b"@")?;
+        let word = text.get(token.span.range())?.strip_prefix(b"@")?;
         let id = word.strip_prefix(b"^").unwrap_or(word);
         String::from_utf8(id.to_vec()).ok()
     });
@@ -39,8 +39,7 @@ fn ids(text: &[u8]) -> BTreeSet<String> {
 fn tree(text: &[u8], options: &Options) -> Vec<Statement> {
     let path = "/keepalived.conf";
     let files = Memory::default().with(path, text);
-    let (mut sources, mut findings) = (Sources::default(), Vec::new());
-    read(path.as_ref(), options, &files, &mut sources, &mut findings).unwrap_or_default()
+    read(path.as_ref(), options, &files).tree
 }
 
 fn same_trees(a: &[Statement], b: &[Statement]) -> bool {

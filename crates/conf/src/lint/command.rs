@@ -158,10 +158,11 @@ impl Inspection<'_> {
 
     fn slip_in_command(&mut self, word: &Word, slip: &Slip) {
         // Escapes and definitions shift nothing in a word as written.
-        let start =
-            word.span.start + usize::from(word.quoting != crate::Quoting::Bare) + slip.start;
-        let exact = Span { start, end: start + slip.len, ..word.span };
-        let span = if word.definition.is_none() { exact } else { word.span };
+        let start = word.span.range().start
+            + usize::from(word.quoting != crate::Quoting::Bare)
+            + slip.start;
+        let exact = Span::new(word.span.file, start..start + slip.len);
+        let span = if word.definition().is_none() { exact } else { word.span };
         let message = format!("`{}` in a command is no plain `{}`", slip.found, slip.plain);
         self.diagnostics.push(
             Diagnostic::warning(Code::Typography, span, message)
@@ -182,7 +183,7 @@ impl Inspection<'_> {
                 let sources = &mut self.sources;
                 let file = *id.get_or_insert_with(|| sources.add(path.into(), file.head.clone()));
                 let at = start + slip.start;
-                let span = Span { file, start: at, end: at + slip.len };
+                let span = Span::new(file, at..at + slip.len);
                 let message =
                     format!("`{path}` holds a `{}` that is no plain `{}`", slip.found, slip.plain);
                 self.diagnostics.push(

@@ -67,7 +67,7 @@ fn made_later(view: View<'_>) -> BTreeSet<String> {
     for block in view.blocks("vrrp_instance") {
         let makers = block.statements().iter();
         for maker in makers.filter(|inner| is(inner, "use_vmac") || is(inner, "use_ipvlan")) {
-            names.extend(maker.parameters().first().map(|word| word.text.clone()));
+            names.extend(maker.parameters().first().map(|word| word.text.to_string()));
             let vrid = last(block, "virtual_router_id").map_or("", |word| &word.text);
             names.extend([format!("vrrp.{vrid}"), format!("vrrp6.{vrid}")]);
         }

@@ -161,7 +161,7 @@ fn sleeps(
         .find(|(_, source)| source.path() == Path::new(path) && source.bytes() == text.as_slice());
     let file = known.map(|(file, _)| file);
     let file = file.unwrap_or_else(|| sources.add(path.into(), text));
-    diagnostics.push(found.also(Span { file, start, end }, "here"));
+    diagnostics.push(found.also(Span::new(file, start..end), "here"));
 }
 
 fn is_interpreter(program: &str) -> bool {

@@ -18,7 +18,7 @@ pub(super) fn lint(
 ) {
     let mut seen = BTreeSet::new();
     for word in secrets(view) {
-        let span = word.definition.unwrap_or(word.span);
+        let span = word.definition().unwrap_or(word.span);
         let path = sources.path(span);
         if !seen.insert(span.file) || !is_readable(path, files) {
             continue;

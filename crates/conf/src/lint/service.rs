@@ -31,7 +31,7 @@ fn servers(service: &Statement) -> Vec<&[Word]> {
         if is(inner, "real_server") {
             servers.push(inner.parameters());
         } else if is(inner, "real_servers") {
-            servers.extend(inner.statements().iter().map(|entry| entry.words.as_slice()));
+            servers.extend(inner.statements().iter().map(|entry| &*entry.words));
         }
     }
     servers

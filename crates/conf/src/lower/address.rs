@@ -85,7 +85,7 @@ impl Lowering<'_> {
     /// Remembers who holds the address; another instance's is no mistake that stops anything,
     /// but both would answer for it.
     fn address_origin(&mut self, draft: &Draft, ip: IpAddr, span: Span) {
-        let owner = self.addresses.entry(ip).or_insert_with(|| (draft.name.text.clone(), span));
+        let owner = self.addresses.entry(ip).or_insert_with(|| (draft.name.text.to_string(), span));
         if owner.0 != draft.name.text {
             let message = format!("{ip} is also an address of instance `{}`", owner.0);
             self.diagnostics.push(

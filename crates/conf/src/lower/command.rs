@@ -113,7 +113,7 @@ pub(crate) fn user(words: &[Word]) -> Option<User> {
             User { name: name.to_owned(), group: Some(group.to_owned()) }
         }
         Some((name, _)) => User { name: name.to_owned(), group: second },
-        None => User { name: first.clone(), group: second },
+        None => User { name: first.to_string(), group: second },
     })
 }
 

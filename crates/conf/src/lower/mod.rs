@@ -70,7 +70,7 @@ fn script_names(statements: &[Statement]) -> BTreeMap<String, Span> {
         .filter(|statement| statement.keyword().is_some_and(|word| word.text == "vrrp_script"));
     scripts
         .filter_map(|script| script.parameters().first())
-        .map(|name| (name.text.clone(), name.span))
+        .map(|name| (name.text.to_string(), name.span))
         .collect()
 }
 

@@ -87,7 +87,7 @@ impl Lowering<'_> {
             .label("a failure goes unnoticed")
             .class(Class::Error);
         let names = self.scripts.iter().map(|script| script.name.as_str());
-        if let Some(later) = self.later_scripts.get(&word.text) {
+        if let Some(later) = self.later_scripts.get(word.text.as_str()) {
             found = found
                 .also(*later, "defined here, too late")
                 .hint("move the vrrp_script above the instance");

@@ -1,122 +1,135 @@
 //! Pieces into statements and blocks. A brace that is missing is looked for where it belongs.
 
-use super::tree::{Block, Statement, Word};
+use std::borrow::Cow;
+
+use super::{
+    Findings,
+    tree::{Block, Statement, Word},
+};
 use crate::{Code, Diagnostic, diagnostic::Class, source::Span, table};
 
 /// Deeper blocks are skipped.
 const DEPTH_MAX: usize = 64;
-
-/// The input: words, braces and line ends, after every expansion.
-#[derive(Clone, Debug)]
-pub(crate) enum Piece {
-    Word(Word),
-    Open(Span),
-    Close(Span),
-    Line,
-}
+/// The path of a block that no keyword names.
+const NOWHERE: &str = "?";
 
 /// A block that is not closed yet.
 struct Frame {
-    words: Vec<Word>,
+    words: Box<[Word]>,
     open: Span,
-    statements: Vec<Statement>,
+    /// How many statements stand before its own.
+    before: usize,
     /// Its path in the keyword table.
-    path: String,
+    path: Cow<'static, str>,
 }
 
-struct Builder<'a> {
-    diagnostics: &'a mut Vec<Diagnostic>,
-    root: Vec<Statement>,
+/// Takes words, braces and line ends, after every expansion.
+#[derive(Default)]
+pub(crate) struct Builder {
+    findings: Findings,
+    /// The finished statements of the open blocks, the outermost first.
+    statements: Vec<Statement>,
     frames: Vec<Frame>,
     words: Vec<Word>,
     /// Opening braces without closing one, in the whole configuration.
     missing: usize,
     /// Blocks beyond [`DEPTH_MAX`] that are open.
     too_deep: usize,
+    opened: usize,
+    closed: usize,
+    /// Words and braces so far.
+    pub(crate) pieces: usize,
 }
 
-pub(crate) fn build(pieces: Vec<Piece>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Statement> {
-    let count = |wanted: fn(&Piece) -> bool| pieces.iter().filter(|piece| wanted(piece)).count();
-    let opens = count(|piece| matches!(piece, Piece::Open(_)));
-    let closes = count(|piece| matches!(piece, Piece::Close(_)));
-    let mut builder = Builder {
-        diagnostics,
-        root: Vec::new(),
-        frames: Vec::new(),
-        words: Vec::new(),
-        missing: opens.saturating_sub(closes),
-        too_deep: 0,
-    };
-    for piece in pieces {
-        match piece {
-            Piece::Word(_) if builder.too_deep > 0 => {}
-            Piece::Word(word) => builder.words.push(word),
-            Piece::Line => builder.end_statement(),
-            Piece::Open(span) => builder.open(span),
-            Piece::Close(span) => builder.close(span),
-        }
+impl Builder {
+    /// With so many closing braces missing in what is to come.
+    pub(crate) fn new(missing: usize) -> Self {
+        Self { missing, ..Self::default() }
     }
-    builder.finish()
-}
 
-impl Builder<'_> {
-    fn list(&mut self) -> &mut Vec<Statement> {
-        match self.frames.last_mut() {
-            Some(frame) => &mut frame.statements,
-            None => &mut self.root,
+    /// How many closing braces are missing in what came.
+    pub(crate) fn missing(&self) -> usize {
+        self.opened.saturating_sub(self.closed)
+    }
+
+    pub(crate) fn word(&mut self, word: Word) {
+        self.pieces += 1;
+        if self.too_deep == 0 {
+            self.words.push(word);
         }
     }
 
-    fn end_statement(&mut self) {
-        let words = std::mem::take(&mut self.words);
+    pub(crate) fn end_statement(&mut self) {
+        let words = self.take_words();
         if let Some(keyword) = words.first() {
-            self.recover(&keyword.clone());
-            self.list().push(Statement { words, block: None });
+            self.recover(keyword);
+            self.statements.push(Statement { words, block: None });
         }
     }
 
-    fn open(&mut self, span: Span) {
+    fn take_words(&mut self) -> Box<[Word]> {
+        // Exactly as much memory as needed, and the list's own is used again.
+        self.words.drain(..).collect()
+    }
+
+    pub(crate) fn open(&mut self, span: Span) {
+        self.pieces += 1;
+        self.opened += 1;
         if self.too_deep > 0 {
             self.too_deep += 1;
             return;
         }
-        let mut words = std::mem::take(&mut self.words);
-        if words.is_empty() && self.list().last().is_some_and(|last| last.block.is_none()) {
-            // The brace stands on the line below its keyword.
-            words = self.list().pop().map(|last| last.words).unwrap_or_default();
-        }
+        let words = self.take_words();
+        let words = if words.is_empty() { self.keyword_above() } else { words };
         if let Some(keyword) = words.first() {
-            self.recover(&keyword.clone());
+            self.recover(keyword);
+        } else {
+            self.findings.push(
+                Diagnostic::warning(Code::UnexpectedBlock, span, "`{` follows no keyword")
+                    .label("skipped up to its `}`")
+                    .class(Class::Error),
+            );
         }
         if self.frames.len() >= DEPTH_MAX {
             let message = format!("blocks are nested deeper than {DEPTH_MAX}");
-            self.diagnostics.push(Diagnostic::warning(Code::Limit, span, message));
+            self.findings.push(Diagnostic::warning(Code::Limit, span, message));
             self.too_deep = 1;
-            self.words = words;
-            return self.end_statement();
-        }
-        let path = match words.first() {
-            Some(keyword) => table::child(self.path(), &keyword.text),
-            None => {
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::UnexpectedBlock, span, "`{` follows no keyword")
-                        .label("skipped up to its `}`")
-                        .class(Class::Error),
-                );
-                "?".to_owned()
+            if !words.is_empty() {
+                self.statements.push(Statement { words, block: None });
             }
-        };
-        self.frames.push(Frame { words, open: span, statements: Vec::new(), path });
+            return;
+        }
+        let path = self.child(words.first());
+        self.frames.push(Frame { words, open: span, before: self.statements.len(), path });
     }
 
-    fn close(&mut self, span: Span) {
+    /// The words of the line above, when the brace stands on the line below its keyword.
+    fn keyword_above(&mut self) -> Box<[Word]> {
+        let before = self.frames.last().map_or(0, |frame| frame.before);
+        let inside = self.statements.len() > before;
+        let last = self.statements.pop_if(|last| inside && last.block.is_none());
+        last.map(|last| last.words).unwrap_or_default()
+    }
+
+    /// The path of the block that a keyword opens; only needed where braces are missing.
+    fn child(&self, keyword: Option<&Word>) -> Cow<'static, str> {
+        let known = |word: &&Word| table::lookup(self.path(), &word.text).is_some();
+        match keyword.filter(|_| self.missing > 0).filter(known) {
+            Some(keyword) => table::child(self.path(), &keyword.text).into(),
+            None => NOWHERE.into(),
+        }
+    }
+
+    pub(crate) fn close(&mut self, span: Span) {
+        self.pieces += 1;
+        self.closed += 1;
         if self.too_deep > 0 {
             self.too_deep -= 1;
             return;
         }
         self.end_statement();
         if self.frames.is_empty() {
-            self.diagnostics.push(
+            self.findings.push(
                 Diagnostic::warning(Code::ExtraBrace, span, "this `}` closes nothing")
                     .hint("delete it, or look above for a block that is closed too early")
                     .class(Class::Error),
@@ -127,11 +140,11 @@ impl Builder<'_> {
     }
 
     fn pop(&mut self, close: Option<Span>) {
-        if let Some(Frame { words, open, statements, path: _ }) = self.frames.pop()
-            && !words.is_empty()
-        {
-            let block = Some(Block { open, close, statements });
-            self.list().push(Statement { words, block });
+        let Some(Frame { words, open, before, path: _ }) = self.frames.pop() else { return };
+        let statements = self.statements.drain(before.min(self.statements.len())..).collect();
+        if !words.is_empty() {
+            let block = Some(Box::new(Block { open, close, statements }));
+            self.statements.push(Statement { words, block });
         }
     }
 
@@ -164,7 +177,7 @@ impl Builder<'_> {
     fn report_unclosed(&mut self, before: Option<&Word>) {
         let Some(frame) = self.frames.last() else { return };
         let keyword = frame.words.first();
-        let name = keyword.map_or("?", |word| &word.text);
+        let name = keyword.map_or(NOWHERE, |word| &word.text);
         let span = keyword.map_or(frame.open, |word| word.span.to(frame.open));
         let mut found =
             Diagnostic::warning(Code::UnclosedBlock, span, format!("`{name}` is never closed"))
@@ -176,15 +189,16 @@ impl Builder<'_> {
                 .hint(format!("write `}}` before `{}`", word.text)),
             None => found.hint("write `}` at the end of the block"),
         };
-        self.diagnostics.push(found);
+        self.findings.push(found);
     }
 
-    fn finish(mut self) -> Vec<Statement> {
+    pub(crate) fn finish(mut self) -> (Vec<Statement>, Findings) {
         self.end_statement();
         while !self.frames.is_empty() {
             self.report_unclosed(None);
             self.pop(None);
         }
-        self.root
+        self.statements.shrink_to_fit();
+        (self.statements, self.findings)
     }
 }

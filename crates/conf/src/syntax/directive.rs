@@ -7,6 +7,8 @@ use super::{
 
 /// Lines that one loop may make.
 pub(crate) const ROUNDS_MAX: usize = 65_536;
+/// Names that one `~LST` may define.
+const NAMES_MAX: usize = 256;
 
 /// A loop, unrolled: what to define in each round, and the line to repeat.
 pub(crate) struct Loop<'a> {
@@ -65,7 +67,7 @@ fn sequence(
         }
         let glyph = |char| Glyph { char, span: origin, definition: None };
         let value = print(n).chars().map(glyph).collect();
-        rounds.push(vec![Local { name: name.clone(), value }]);
+        rounds.push(vec![Local::new(&name, value)]);
         next = n.checked_add(step);
     }
     Ok(rounds)
@@ -80,14 +82,20 @@ fn list(arguments: &[Glyph]) -> Result<Vec<Vec<Local>>, &'static str> {
         .map(name)
         .collect::<Option<_>>()
         .ok_or("its first argument is no name")?;
+    if names.len() > NAMES_MAX {
+        return Err("it has too many names");
+    }
     let mut rounds = Vec::new();
     for values in parts {
         if values.len() > names.len() {
             return Err("a tuple has more values than there are names");
         }
         let value = |at: usize| values.get(at).map(|value| value.to_vec()).unwrap_or_default();
-        let local = |(at, name): (usize, &String)| Local { name: name.clone(), value: value(at) };
+        let local = |(at, name): (usize, &String)| Local::new(name, value(at));
         rounds.push(names.iter().enumerate().map(local).collect());
+        if rounds.len() * names.len() > ROUNDS_MAX {
+            return Err("it repeats too often");
+        }
     }
     Ok(rounds)
 }

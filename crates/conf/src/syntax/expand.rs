@@ -9,6 +9,7 @@ use std::{
 use standfast_types::Rng;
 
 use super::{
+    Findings,
     glyph::{self, Glyph},
     lex::braced_reference,
 };
@@ -16,29 +17,73 @@ use crate::{Code, Diagnostic, Options, source::Span};
 
 /// References inside definitions inside definitions, at most.
 const NESTING_MAX: usize = 16;
-/// Characters that all references of a configuration may bring in.
-pub(crate) const VOLUME_MAX: usize = 4 << 20;
+/// Characters that the references of one line may bring in.
+const LINE_VOLUME_MAX: usize = 1 << 20;
+/// Characters that all references may bring in, besides four for each that was written.
+const VOLUME_MAX: usize = 4 << 20;
+/// Comparisons of undefined references with what is defined.
+const COMPARISONS_MAX: usize = 200_000;
 
 /// A `$NAME=`: one line, or several when lines ended with a backslash.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Definition {
-    pub(crate) lines: Vec<Vec<Glyph>>,
+    lines: Vec<Vec<Glyph>>,
+    volume: usize,
+}
+
+impl Definition {
+    pub(crate) fn push(&mut self, line: Vec<Glyph>) {
+        self.volume += line.len();
+        self.lines.push(line);
+    }
+}
+
+impl From<Vec<Glyph>> for Definition {
+    fn from(line: Vec<Glyph>) -> Self {
+        Self { volume: line.len(), lines: vec![line] }
+    }
 }
 
 /// A loop variable and its value of this round.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Local {
-    pub(crate) name: String,
-    pub(crate) value: Vec<Glyph>,
+    name: String,
+    value: Rc<Definition>,
+}
+
+impl Local {
+    pub(crate) fn new(name: &str, value: Vec<Glyph>) -> Self {
+        Self { name: name.to_owned(), value: Rc::new(value.into()) }
+    }
+}
+
+/// The variables of a loop's round, and those of the loops around it.
+#[derive(Debug)]
+pub(crate) struct Locals {
+    pub(crate) round: Vec<Local>,
+    pub(crate) outer: Option<Rc<Self>>,
+}
+
+impl Locals {
+    fn get(&self, name: &str) -> Option<&Rc<Definition>> {
+        let found = self.round.iter().rev().find(|local| local.name == name);
+        match found {
+            Some(local) => Some(&local.value),
+            None => self.outer.as_ref()?.get(name),
+        }
+    }
 }
 
 /// What is defined so far.
 pub(crate) struct Scope<'a> {
     pub(crate) options: &'a Options,
-    pub(crate) definitions: BTreeMap<String, Definition>,
-    pub(crate) rng: Rng,
-    /// Characters that expansions have made so far.
+    definitions: BTreeMap<String, Rc<Definition>>,
+    rng: Rng,
+    /// Characters that expansions have made so far, and those of them in the current line.
     pub(crate) volume: usize,
+    line_volume: usize,
+    /// Characters that were read so far.
+    pub(crate) written: usize,
     /// References that are reported as undefined, so that a loop does not repeat it.
     reported: BTreeSet<(Span, String)>,
 }
@@ -61,21 +106,41 @@ struct Reference {
 /// Where an expansion happens.
 pub(crate) struct Site<'a> {
     pub(crate) directory: &'a Path,
-    pub(crate) locals: &'a Rc<Vec<Local>>,
+    pub(crate) locals: Option<&'a Locals>,
 }
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(options: &'a Options) -> Self {
-        let rng = Rng::from_seed(options.seed);
-        Self { options, definitions: BTreeMap::new(), rng, volume: 0, reported: BTreeSet::new() }
+        Self {
+            options,
+            definitions: BTreeMap::new(),
+            rng: Rng::from_seed(options.seed),
+            volume: 0,
+            line_volume: 0,
+            written: 0,
+            reported: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn define(&mut self, name: String, mut definition: Definition) {
+        if definition.lines.is_empty() {
+            definition.push(Vec::new());
+        }
+        self.definitions.insert(name, Rc::new(definition));
+    }
+
+    /// Whether the expansions have made too much.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.volume > VOLUME_MAX + 4 * self.written
     }
 
     pub(crate) fn expand(
         &mut self,
         line: &[Glyph],
         site: &Site<'_>,
-        diagnostics: &mut Vec<Diagnostic>,
+        diagnostics: &mut Findings,
     ) -> Expanded {
+        self.line_volume = 0;
         self.expand_nested(line, site, diagnostics, 0)
     }
 
@@ -83,7 +148,7 @@ impl<'a> Scope<'a> {
         &mut self,
         line: &[Glyph],
         site: &Site<'_>,
-        diagnostics: &mut Vec<Diagnostic>,
+        diagnostics: &mut Findings,
         nesting: usize,
     ) -> Expanded {
         let mut expanded = Expanded::default();
@@ -97,22 +162,22 @@ impl<'a> Scope<'a> {
             let (used, behind) = rest.split_at(reference.len.min(rest.len()));
             let Some(span) = glyph::span(used) else { break };
             rest = behind;
-            let Some(mut lines) = self.value(&reference, span, site) else {
+            let Some(value) = self.value(&reference, span, site) else {
                 if self.reported.insert((span, reference.name.clone())) {
-                    diagnostics.push(undefined(&reference, span, &self.definitions));
+                    diagnostics.push(self.undefined(&reference, span));
                 }
                 expanded.line.extend(used);
                 continue;
             };
-            let last = glyph::trim(behind).is_empty();
-            if self.exhausted(&lines, nesting) {
+            let last = glyph::trim_start(behind).is_empty();
+            if self.too_much(&value, nesting) {
                 let message = format!("`${}` expands to too much", reference.name);
                 if self.reported.insert((span, String::new())) {
                     diagnostics.push(Diagnostic::warning(Code::Limit, span, message));
                 }
                 continue;
             }
-            if lines.len() > 1 && !last {
+            if value.lines.len() > 1 && !last {
                 let message =
                     format!("`${}` has several lines and is not at the end", reference.name);
                 diagnostics.push(
@@ -123,8 +188,8 @@ impl<'a> Scope<'a> {
                 continue;
             }
             expanded.changed = true;
-            for (at, value) in lines.drain(..).enumerate() {
-                let carried: Vec<Glyph> = value.iter().map(|glyph| carry(glyph, span)).collect();
+            for (at, line) in value.lines.iter().enumerate() {
+                let carried: Vec<Glyph> = line.iter().map(|glyph| carry(glyph, span)).collect();
                 let inner = self.expand_nested(&carried, site, diagnostics, nesting + 1);
                 if at == 0 {
                     expanded.line.extend(inner.line);
@@ -137,9 +202,11 @@ impl<'a> Scope<'a> {
         expanded
     }
 
-    fn exhausted(&mut self, lines: &[Vec<Glyph>], nesting: usize) -> bool {
-        self.volume += lines.iter().map(Vec::len).sum::<usize>() + 1;
-        nesting >= NESTING_MAX || self.volume > VOLUME_MAX
+    fn too_much(&mut self, value: &Definition, nesting: usize) -> bool {
+        let volume = value.volume + value.lines.len();
+        self.line_volume += volume;
+        self.volume += volume;
+        self.exhausted() || self.line_volume > LINE_VOLUME_MAX || nesting >= NESTING_MAX
     }
 
     fn value(
@@ -147,17 +214,28 @@ impl<'a> Scope<'a> {
         reference: &Reference,
         span: Span,
         site: &Site<'_>,
-    ) -> Option<Vec<Vec<Glyph>>> {
-        let local = site.locals.iter().rev().find(|local| local.name == reference.name);
-        if let Some(local) = local {
-            return Some(vec![local.value.clone()]);
-        }
-        if let Some(definition) = self.definitions.get(&reference.name) {
-            return Some(definition.lines.clone());
+    ) -> Option<Rc<Definition>> {
+        let local = site.locals.and_then(|locals| locals.get(&reference.name));
+        if let Some(value) = local.or_else(|| self.definitions.get(&reference.name)) {
+            return Some(Rc::clone(value));
         }
         let built_in = self.built_in(reference, site.directory)?;
         let glyph = |char| Glyph { char, span, definition: None };
-        Some(vec![built_in.chars().map(glyph).collect()])
+        Some(Rc::new(built_in.chars().map(glyph).collect::<Vec<_>>().into()))
+    }
+
+    fn undefined(&self, reference: &Reference, span: Span) -> Diagnostic {
+        let name = &reference.name;
+        let message = format!("nothing defines `${name}`; it stays as it is written");
+        let found = Diagnostic::warning(Code::BadReference, span, message);
+        let defined = self.definitions.keys().map(String::as_str);
+        let likely = (self.reported.len() * self.definitions.len() <= COMPARISONS_MAX)
+            .then(|| crate::table::best(name, defined))
+            .flatten();
+        match likely {
+            Some(likely) => found.hint(format!("did you mean `${likely}`?")),
+            None => found.hint(format!("define it in a line above: `${name}=VALUE`")),
+        }
     }
 
     fn built_in(&mut self, reference: &Reference, directory: &Path) -> Option<String> {
@@ -206,18 +284,4 @@ fn reference(rest: &[Glyph]) -> Option<Reference> {
 
 pub(crate) fn is_name(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '_'
-}
-
-fn undefined(
-    reference: &Reference,
-    span: Span,
-    definitions: &BTreeMap<String, Definition>,
-) -> Diagnostic {
-    let name = &reference.name;
-    let message = format!("nothing defines `${name}`; it stays as it is written");
-    let found = Diagnostic::warning(Code::BadReference, span, message);
-    match crate::table::best(name, definitions.keys().map(String::as_str)) {
-        Some(likely) => found.hint(format!("did you mean `${likely}`?")),
-        None => found.hint(format!("define it in a line above: `${name}=VALUE`")),
-    }
 }

@@ -12,13 +12,31 @@ pub(crate) struct Glyph {
     pub(crate) definition: Option<Span>,
 }
 
+/// A character of a line. Bytes do as well as glyphs: only ASCII has a meaning to the language,
+/// and no byte of a longer character is ASCII.
+pub(crate) trait Symbol: Copy {
+    fn char(self) -> char;
+}
+
+impl Symbol for Glyph {
+    fn char(self) -> char {
+        self.char
+    }
+}
+
+impl Symbol for u8 {
+    fn char(self) -> char {
+        char::from(self)
+    }
+}
+
 /// The characters of `bytes`, which start at offset `base` of the file. Each byte that is no
 /// UTF-8 becomes one U+FFFD.
 pub(crate) fn decode(file: FileId, base: usize, bytes: &[u8]) -> Vec<Glyph> {
     let mut glyphs = Vec::with_capacity(bytes.len());
     let mut start = base;
     let mut push = |char: char, len: usize| {
-        let span = Span { file, start, end: start + len };
+        let span = Span::new(file, start..start + len);
         glyphs.push(Glyph { char, span, definition: None });
         start += len;
     };
@@ -48,23 +66,23 @@ pub(crate) fn is_blank(char: char) -> bool {
     matches!(char, ' ' | '\t' | '\x0b' | '\x0c' | '\r')
 }
 
-pub(crate) fn trim_start(glyphs: &[Glyph]) -> &[Glyph] {
-    let blanks = glyphs.iter().take_while(|glyph| is_blank(glyph.char)).count();
-    glyphs.get(blanks..).unwrap_or_default()
+pub(crate) fn trim_start<S: Symbol>(line: &[S]) -> &[S] {
+    let blanks = line.iter().take_while(|symbol| is_blank(symbol.char())).count();
+    line.get(blanks..).unwrap_or_default()
 }
 
-pub(crate) fn trim(glyphs: &[Glyph]) -> &[Glyph] {
-    let glyphs = trim_start(glyphs);
-    let blanks = glyphs.iter().rev().take_while(|glyph| is_blank(glyph.char)).count();
-    glyphs.get(..glyphs.len() - blanks).unwrap_or_default()
+pub(crate) fn trim<S: Symbol>(line: &[S]) -> &[S] {
+    let line = trim_start(line);
+    let blanks = line.iter().rev().take_while(|symbol| is_blank(symbol.char())).count();
+    line.get(..line.len() - blanks).unwrap_or_default()
 }
 
-/// Whether the glyphs start with `prefix`; then what follows.
-pub(crate) fn strip<'a>(glyphs: &'a [Glyph], prefix: &str) -> Option<&'a [Glyph]> {
-    let mut rest = glyphs;
+/// Whether the line starts with `prefix`; then what follows.
+pub(crate) fn strip<'a, S: Symbol>(line: &'a [S], prefix: &str) -> Option<&'a [S]> {
+    let mut rest = line;
     for char in prefix.chars() {
         let (first, tail) = rest.split_first()?;
-        if first.char != char {
+        if first.char() != char {
             return None;
         }
         rest = tail;
@@ -72,8 +90,8 @@ pub(crate) fn strip<'a>(glyphs: &'a [Glyph], prefix: &str) -> Option<&'a [Glyph]
     Some(rest)
 }
 
-/// Up to the first glyph that `at` accepts, and the rest with it.
-pub(crate) fn split(glyphs: &[Glyph], at: impl Fn(char) -> bool) -> (&[Glyph], &[Glyph]) {
-    let len = glyphs.iter().position(|glyph| at(glyph.char)).unwrap_or(glyphs.len());
-    glyphs.split_at(len)
+/// Up to the first character that `at` accepts, and the rest with it.
+pub(crate) fn split<S: Symbol>(line: &[S], at: impl Fn(char) -> bool) -> (&[S], &[S]) {
+    let len = line.iter().position(|symbol| at(symbol.char())).unwrap_or(line.len());
+    line.split_at(len)
 }

@@ -1,6 +1,8 @@
-//! One line into tokens. Every glyph of the line belongs to exactly one token.
+//! One line into tokens. Every character of the line belongs to exactly one token.
 
-use super::glyph::{self, Glyph};
+use std::ops::Range;
+
+use super::glyph::{self, Symbol};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,28 +23,26 @@ pub enum TokenKind {
     Close,
 }
 
-/// A token: a range of the line's glyphs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token<'a> {
+/// A token: a range of the line's characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
     pub(crate) kind: TokenKind,
-    pub(crate) glyphs: &'a [Glyph],
+    pub(crate) range: Range<usize>,
     /// False for a quote that the end of the line ends.
     pub(crate) closed: bool,
 }
 
-impl Token<'_> {
+impl Token {
     /// The text without its quotes.
-    pub(crate) fn content(&self) -> &[Glyph] {
+    pub(crate) fn content(&self) -> Range<usize> {
+        let Range { start, end } = self.range;
         match self.kind {
-            TokenKind::Double | TokenKind::Single => {
-                let end = self.glyphs.len().saturating_sub(usize::from(self.closed));
-                self.glyphs.get(1..end).unwrap_or_default()
-            }
+            TokenKind::Double | TokenKind::Single => start + 1..end - usize::from(self.closed),
             TokenKind::Blank
             | TokenKind::Comment
             | TokenKind::Bare
             | TokenKind::Open
-            | TokenKind::Close => self.glyphs,
+            | TokenKind::Close => start..end,
         }
     }
 }
@@ -80,45 +80,65 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Splits a line without its newline.
-pub(crate) fn lex(line: &[Glyph], comments: Comments) -> Vec<Token<'_>> {
-    let mut tokens: Vec<Token<'_>> = Vec::new();
-    let mut rest = line;
-    // The first word since the line or the last brace began.
-    let mut keyword: Option<&[Glyph]> = None;
-    while let Some(first) = rest.first() {
-        let command = || keyword.is_some_and(|word| COMMANDS.contains(&glyph::text(word).as_str()));
-        let (kind, len, closed) = match first.char {
-            '#' | '!' if comments == Comments::Present => (TokenKind::Comment, rest.len(), true),
+pub(crate) fn lex<S: Symbol>(line: &[S], comments: Comments) -> Tokens<'_, S> {
+    Tokens { line, at: 0, keyword: None, comments }
+}
+
+/// The tokens of a line.
+pub(crate) struct Tokens<'a, S> {
+    line: &'a [S],
+    at: usize,
+    /// The first word since the line or the last brace began.
+    keyword: Option<Range<usize>>,
+    comments: Comments,
+}
+
+impl<S: Symbol> Iterator for Tokens<'_, S> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let rest = self.line.get(self.at..)?;
+        let (kind, len, closed) = match rest.first()?.char() {
+            '#' | '!' if self.comments == Comments::Present => {
+                (TokenKind::Comment, rest.len(), true)
+            }
             '{' => (TokenKind::Open, 1, true),
             '}' => (TokenKind::Close, 1, true),
             '"' => quoted(TokenKind::Double, rest),
-            '\'' if command() => quoted(TokenKind::Single, rest),
+            '\'' if self.in_command() => quoted(TokenKind::Single, rest),
             char if glyph::is_blank(char) => {
-                let len = rest.iter().take_while(|glyph| glyph::is_blank(glyph.char)).count();
-                (TokenKind::Blank, len, true)
+                let blank = |symbol: &&S| glyph::is_blank(symbol.char());
+                (TokenKind::Blank, rest.iter().take_while(blank).count(), true)
             }
-            _ => (TokenKind::Bare, bare(rest, comments), true),
+            _ => (TokenKind::Bare, bare(rest, self.comments), true),
         };
-        let (glyphs, tail) = rest.split_at(len.clamp(1, rest.len()));
+        let range = self.at..self.at + len;
+        self.at = range.end;
         match kind {
-            TokenKind::Open | TokenKind::Close => keyword = None,
+            TokenKind::Open | TokenKind::Close => self.keyword = None,
             TokenKind::Bare | TokenKind::Double | TokenKind::Single => {
-                keyword = keyword.or(Some(glyphs));
+                self.keyword.get_or_insert_with(|| range.clone());
             }
             TokenKind::Blank | TokenKind::Comment => {}
         }
-        tokens.push(Token { kind, glyphs, closed });
-        rest = tail;
+        Some(Token { kind, range, closed })
     }
-    tokens
 }
 
-fn bare(rest: &[Glyph], comments: Comments) -> usize {
+impl<S: Symbol> Tokens<'_, S> {
+    fn in_command(&self) -> bool {
+        let keyword = self.keyword.clone().and_then(|range| self.line.get(range));
+        keyword.is_some_and(|keyword| {
+            COMMANDS.iter().any(|name| glyph::strip(keyword, name).is_some_and(<[S]>::is_empty))
+        })
+    }
+}
+
+fn bare<S: Symbol>(rest: &[S], comments: Comments) -> usize {
     let mut len = 0;
-    while let Some(glyph) = rest.get(len) {
-        let reference = rest.get(len..).and_then(braced_reference);
-        match glyph.char {
-            '$' if reference.is_some() => len += reference.unwrap_or(1),
+    while let Some(symbol) = rest.get(len) {
+        match symbol.char() {
+            '$' => len += rest.get(len..).and_then(braced_reference).unwrap_or(1),
             '{' | '}' | '"' => break,
             '#' | '!' if comments == Comments::Present => break,
             char if glyph::is_blank(char) => break,
@@ -129,26 +149,26 @@ fn bare(rest: &[Glyph], comments: Comments) -> usize {
 }
 
 /// The length of a `${NAME ...}` at the start: its braces belong to it and open no block.
-pub(crate) fn braced_reference(rest: &[Glyph]) -> Option<usize> {
+pub(crate) fn braced_reference<S: Symbol>(rest: &[S]) -> Option<usize> {
     let inside = glyph::strip(rest, "${")?;
     let (name, tail) = glyph::split(inside, |char| {
         !(char.is_ascii_alphanumeric() || matches!(char, '_' | ' ' | '-' | ':' | '.' | '/'))
     });
-    (name.first().is_some_and(|first| first.char.is_ascii_alphabetic() || first.char == '_')
-        && tail.first()?.char == '}')
+    let first = name.first()?.char();
+    ((first.is_ascii_alphabetic() || first == '_') && tail.first()?.char() == '}')
         .then_some(name.len() + 3)
 }
 
 /// A backslash shelters the next character, so that `\"` stays inside.
-fn quoted(kind: TokenKind, rest: &[Glyph]) -> (TokenKind, usize, bool) {
-    let quote = rest.first().map(|glyph| glyph.char);
+fn quoted<S: Symbol>(kind: TokenKind, rest: &[S]) -> (TokenKind, usize, bool) {
+    let quote = rest.first().map(|symbol| symbol.char());
     let mut escaped = false;
-    for (at, glyph) in rest.iter().enumerate().skip(1) {
+    for (at, symbol) in rest.iter().enumerate().skip(1) {
         if escaped {
             escaped = false;
-        } else if glyph.char == '\\' {
+        } else if symbol.char() == '\\' {
             escaped = true;
-        } else if Some(glyph.char) == quote {
+        } else if Some(symbol.char()) == quote {
             return (kind, at + 1, true);
         }
     }

@@ -1,9 +1,6 @@
 //! The tokens of one file as it lies on disk, nothing left out and nothing expanded.
 
-use super::{
-    glyph,
-    lex::{Comments, TokenKind, lex},
-};
+use super::lex::{Comments, TokenKind, lex};
 use crate::source::{FileId, Source, Span};
 
 /// A token of a file, or the newline that ends a line.
@@ -22,13 +19,13 @@ pub fn tokens(file: FileId, source: &Source) -> Vec<SyntaxToken> {
     let mut start = 0;
     for line in source.bytes().split_inclusive(|&byte| byte == b'\n') {
         let body = line.strip_suffix(b"\n").unwrap_or(line);
-        let glyphs = glyph::decode(file, start, body);
-        tokens.extend(lex(&glyphs, Comments::Present).iter().filter_map(|token| {
-            Some(SyntaxToken { kind: Some(token.kind), span: glyph::span(token.glyphs)? })
+        tokens.extend(lex(body, Comments::Present).map(|token| SyntaxToken {
+            kind: Some(token.kind),
+            span: Span::new(file, start + token.range.start..start + token.range.end),
         }));
         let end = start + line.len();
         if body.len() < line.len() {
-            let span = Span { file, start: start + body.len(), end };
+            let span = Span::new(file, start + body.len()..end);
             tokens.push(SyntaxToken { kind: None, span });
         }
         start = end;

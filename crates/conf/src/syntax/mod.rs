@@ -3,14 +3,18 @@
 mod build;
 mod directive;
 mod expand;
+mod findings;
 mod glyph;
 mod include;
 mod lex;
+mod line;
 mod lossless;
 mod read;
 mod tree;
+mod written;
 
+use findings::Findings;
 pub use lex::TokenKind;
 pub use lossless::{SyntaxToken, tokens};
-pub(crate) use read::{LINE_MAX, read};
+pub(crate) use read::{LINE_MAX, Reading, read};
 pub use tree::{Block, Quoting, Statement, Word};

@@ -1,6 +1,6 @@
 //! Statements and blocks, after every expansion.
 
-use crate::source::Span;
+use crate::{Text, source::Span};
 
 /// How a word was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,30 +17,20 @@ pub enum Quoting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// Its text, without quotes, escapes as written.
-    pub text: String,
+    pub text: Text,
     /// Where it is used, quotes included.
     pub span: Span,
-    /// Where it was defined, when a `$NAME` brought it here.
-    pub definition: Option<Span>,
     /// How it was written.
     pub quoting: Quoting,
-}
-
-impl Word {
-    /// Where it was defined, when a `$NAME` brought it here.
-    #[must_use]
-    pub fn definition(&self) -> Option<Span> {
-        self.definition
-    }
 }
 
 /// A keyword with its parameters, and the block that it opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The keyword and its parameters; never empty.
-    pub words: Vec<Word>,
+    pub words: Box<[Word]>,
     /// What it holds in braces.
-    pub block: Option<Block>,
+    pub block: Option<Box<Block>>,
 }
 
 /// What stands between two braces.
@@ -51,7 +41,15 @@ pub struct Block {
     /// The `}`; `None` when it is missing.
     pub close: Option<Span>,
     /// The statements inside.
-    pub statements: Vec<Statement>,
+    pub statements: Box<[Statement]>,
+}
+
+impl Word {
+    /// Where it was defined, when a `$NAME` brought it here.
+    #[must_use]
+    pub fn definition(&self) -> Option<Span> {
+        self.text.definition()
+    }
 }
 
 impl Statement {
@@ -71,5 +69,17 @@ impl Statement {
     #[must_use]
     pub fn statements(&self) -> &[Self] {
         self.block.as_ref().map_or(&[], |block| &block.statements)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_of_a_large_file_stays_small() {
+        assert_eq!(size_of::<Word>(), 32);
+        assert_eq!(size_of::<Statement>(), 24);
+        assert_eq!(size_of::<Block>(), 40);
     }
 }

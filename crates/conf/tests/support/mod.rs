@@ -47,7 +47,7 @@ pub(crate) fn expect(loaded: &Loaded, code: Code, line: usize, underlined: &str,
     let span = found.primary.span;
     let source = loaded.sources.source(span.file).expect("a file of this configuration");
     assert_eq!(loaded.sources.position(span).line, line, "{found:#?}");
-    let bytes = &source.bytes()[span.start..span.end];
+    let bytes = &source.bytes()[span.range()];
     assert_eq!(String::from_utf8_lossy(bytes), underlined);
     let text = found.hint.as_deref().unwrap_or("");
     assert!(text.contains(hint), "hint is {text:?}");
