@@ -45,7 +45,7 @@ fn carries(
         let found = Diagnostic::new(Code::NoMulticast, severity, span, message);
         diagnostics.push(
             found
-                .label("keepalived leaves the instance out")
+                .label("the nodes do not hear each other; keepalived leaves the instance out")
                 .hint("list the other nodes in `unicast_peer`")
                 .class(Class::Error),
         );
@@ -92,7 +92,8 @@ fn sources(
         let own = interface.into_iter().flat_map(|interface| &interface.addresses);
         let own = own.map(|own| own.address()).find(IpAddr::is_ipv4);
         let found = match own {
-            Some(own) => found.hint(format!("{} has {own}", config.interface)),
+            Some(own) => found
+                .hint(format!("write an address of this machine: {} has {own}", config.interface)),
             None => found.hint("write an address of this machine, or delete the line"),
         };
         diagnostics.push(also_at(found, others));
@@ -192,7 +193,7 @@ fn no_owner(instance: &Instance<'_>, host: &Host, diagnostics: &mut Vec<Diagnost
     }
     // Says more than the general note about 255.
     diagnostics.retain(|found| found.code != Code::AddressOwner || found.primary.span != span);
-    let message = "priority 255 is for the owner of the address; this machine has none of them";
+    let message = "priority 255 is for the addresses' owner; this machine has none of them";
     diagnostics.push(
         Diagnostic::warning(Code::NotOwner, span, message)
             .label("takes the address at once and always; no tracker's weight lowers it")

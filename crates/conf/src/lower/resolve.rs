@@ -133,7 +133,7 @@ impl Lowering<'_> {
     /// Whether the instance runs although its `unicast_peer` is empty.
     fn peers_missing(&mut self, draft: &Draft) -> bool {
         let span = draft.peers_span.unwrap_or(draft.name.span);
-        let what = if draft.fault_without_peer { "stays in FAULT" } else { "uses multicast" };
+        let what = if draft.fault_without_peer { "is left out" } else { "uses multicast" };
         let message = format!("no unicast peer is left; instance `{}` {what}", draft.name.text);
         self.diagnostics.push(
             Diagnostic::warning(Code::PeersMissing, span, message)
