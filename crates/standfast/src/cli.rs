@@ -104,6 +104,7 @@ pub(crate) fn main() -> anyhow::Result<u8> {
             vrrp: true,
             respawn: true,
             ignore_interrupt: false,
+            include_check: false,
             dump: false,
             name: "standfast".to_owned(),
             inactive: Vec::new(),

@@ -43,6 +43,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -r, --vrrp_pid=FILE          pid file of the VRRP process (/run/vrrp.pid)
   -u, --umask=MASK             umask of files that are written
   -m, --core-dump              allow core files
+  -e, --all-config             every include that finds nothing is a mistake
       --ignore-sigint          ignore SIGINT
       --signum=NAME            print the number of a signal: HUP STOP DATA STATS STATS_CLEAR JSON
   -v, --version                version
@@ -54,7 +55,7 @@ Accepted, and said at start to be without effect in this version: -a -A -b -B -c
 /// What the options ask for.
 enum Task {
     Run(Options),
-    Test { file: PathBuf, config_id: Option<String>, log: Option<PathBuf> },
+    Test { file: PathBuf, config_id: Option<String>, include_check: bool, log: Option<PathBuf> },
     Print(String),
     Refuse(String),
 }
@@ -63,7 +64,9 @@ enum Task {
 pub(crate) fn main() -> anyhow::Result<u8> {
     match parse(Parser::from_env())? {
         Task::Run(options) => standfast_daemon::run(options),
-        Task::Test { file, config_id, log } => test(&file, config_id, log),
+        Task::Test { file, config_id, include_check, log } => {
+            test(&file, config_id, include_check, log)
+        }
         Task::Print(text) => print(&text).map(|()| 0),
         Task::Refuse(text) => {
             say(&format!("keepalived: {text}"));
@@ -75,9 +78,11 @@ pub(crate) fn main() -> anyhow::Result<u8> {
 fn test(
     file: &std::path::Path,
     config_id: Option<String>,
+    include_check: bool,
     log: Option<PathBuf>,
 ) -> anyhow::Result<u8> {
-    let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"), false);
+    let root = std::path::Path::new("/");
+    let report = Report::of(&[file.to_owned()], config_id, root, false, include_check);
     let text = report.human(check::colored(log.is_none() && io::stderr().is_terminal()));
     match log {
         Some(path) => {
@@ -120,6 +125,7 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('r') | Arg::Long("vrrp_pid") => {
                 options.pulse_pid_file = parser.value()?.into();
             }
+            Arg::Short('e') | Arg::Long("all-config") => options.include_check = true,
             Arg::Long("ignore-sigint") => options.ignore_interrupt = true,
             Arg::Short('S') | Arg::Long("log-facility") => {
                 let text = parser.value()?.string()?;
@@ -164,8 +170,8 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
     options.vrrp = vrrp_only || !checks_only;
     Ok(match test {
         Some(log) => {
-            let Options { file, config_id, .. } = options;
-            Task::Test { file, config_id, log: log.map(PathBuf::from) }
+            let Options { file, config_id, include_check, .. } = options;
+            Task::Test { file, config_id, include_check, log: log.map(PathBuf::from) }
         }
         None => Task::Run(options),
     })
@@ -184,6 +190,7 @@ fn defaults() -> Options {
         vrrp: true,
         respawn: true,
         ignore_interrupt: false,
+        include_check: false,
         dump: false,
         name: NAME.to_owned(),
         inactive: Vec::new(),
@@ -258,7 +265,6 @@ pub const INACTIVE: &[Inactive] = &[
         Takes::Value,
         "not active in this version; start it with `ip netns exec`",
     ),
-    inactive(Some('e'), "all-config", Takes::Nothing, "not active in this version"),
     inactive(None, "config-fd", Takes::Value, "keepalived's own affair"),
     inactive(Some('L'), "mem-check-log", Takes::Nothing, "nothing to check here"),
     inactive(Some('O'), "openssl-mem-check", Takes::Nothing, "nothing to check here"),

@@ -16,17 +16,17 @@ pub(super) fn lint(view: View<'_>, options: &Options, diagnostics: &mut Vec<Diag
     let Some(host) = &options.host else { return };
     let severity = if options.on_this_host { Severity::Error } else { Severity::Warning };
     let interfaces_there = interface::lint(view, host, severity, diagnostics);
-    let instances = view.instances();
-    let sources_there = sources(&instances, host, options.on_this_host, diagnostics);
+    let instances = view.instances;
+    let sources_there = sources(instances, host, options.on_this_host, diagnostics);
     // Else it is some other machine's file: what this one has on its interfaces says nothing.
     let is_for_this_host = options.on_this_host || (interfaces_there && sources_there);
-    for instance in &instances {
+    for instance in instances {
         let Some(interface) = host.interface(instance.config.interface.as_str()) else { continue };
         carries(instance, interface, severity, diagnostics);
         if is_for_this_host {
             outside(instance, host, diagnostics);
             own_addresses(instance, host, diagnostics);
-            unsaid_source(instance, interface, &instances, diagnostics);
+            unsaid_source(instance, interface, instances, diagnostics);
         }
     }
 }
