@@ -151,7 +151,7 @@ fn notify_commands_keep_their_arguments_and_user() {
     let extra =
         "notify \"/n a\" web\nnotify_stop /s\nnotify_deleted\nnotify_master_rx_lower_pri \"/l\"";
     let model = model(&instance(extra));
-    let notify = &model.notify[&"VI_1".into()];
+    let notify = &model.notify["VI_1"];
     let any = notify.any.as_ref().expect("notify");
     assert_eq!(any.argv, ["/n", "a"]);
     assert_eq!(any.user, Some(User { name: "web".into(), group: None }));

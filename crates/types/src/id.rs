@@ -1,6 +1,6 @@
 //! Names and numbers that must not be mixed up.
 
-use std::{fmt, num::NonZeroU8, sync::Arc};
+use std::{borrow::Borrow, fmt, num::NonZeroU8, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +115,12 @@ macro_rules! names {
             /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -16,7 +16,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 pub(super) fn blocks<'a>(view: View<'a>) -> BTreeMap<&'a ScriptName, &'a Statement> {
     let block = |block: &'a Statement| {
         let name = block.parameters().first()?;
-        let (known, origin) = view.origins.scripts.get_key_value(&name.text.as_str().into())?;
+        let (known, origin) = view.origins.scripts.get_key_value(name.text.as_str())?;
         (origin.name == name.span).then_some((known, block))
     };
     view.blocks("vrrp_script").filter_map(block).collect()

@@ -1,6 +1,6 @@
 //! The tree and the model side by side: blocks with the words in them, and what they came to.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use standfast_failover::InstanceConfig;
 use standfast_types::Prefix;
@@ -45,15 +45,15 @@ pub(super) fn instances<'a>(
     model: &'a Model,
     origins: &'a Origins,
 ) -> Vec<Instance<'a>> {
-    let configs = model.failover.instances.iter();
-    let configs: BTreeMap<&str, &InstanceConfig> =
-        configs.map(|config| (config.name.as_str(), config)).collect();
+    // Both are in the order of the file; what can't run is only in the tree.
+    let mut configs = model.failover.instances.iter().peekable();
     let instance = |block: &'a Statement| {
         let name = block.parameters().first()?;
-        let config = *configs.get(name.text.as_str())?;
-        let origin = origins.instances.get(&config.name)?;
+        let origin = origins.instances.get(name.text.as_str())?;
         // A second block of the same name is skipped.
-        (origin.name == name.span).then_some(Instance { block, config, origin })
+        let first = origin.name == name.span;
+        let config = configs.next_if(|config| first && name.text == *config.name.as_str())?;
+        Some(Instance { block, config, origin })
     };
     tree.iter().filter(|block| is(block, "vrrp_instance")).filter_map(instance).collect()
 }

@@ -50,8 +50,8 @@ pub(super) fn origin(
     name: &str,
 ) -> Option<TrackerOrigin> {
     let origin = origins.instances.get(&instance.name)?;
-    let script = origin.track_scripts.get(&name.into());
-    script.or_else(|| origin.track_interfaces.get(&name.into())).copied()
+    let script = origin.track_scripts.get(name);
+    script.or_else(|| origin.track_interfaces.get(name)).copied()
 }
 
 pub(super) fn lint(model: &Model, origins: &Origins, diagnostics: &mut Vec<Diagnostic>) {

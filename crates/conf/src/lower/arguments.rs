@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use smallvec::SmallVec;
+
 use super::{
     Lowering, command,
     misfit::{misfit, missing_value},
@@ -29,7 +31,7 @@ pub(crate) struct Matched<'s> {
 #[derive(Debug, std::default::Default)]
 pub(crate) struct Read<'s> {
     /// The words that fit, in order.
-    pub(crate) matched: Vec<Matched<'s>>,
+    pub(crate) matched: SmallVec<[Matched<'s>; 2]>,
     /// Some word is missing or does not fit.
     pub(crate) failed: bool,
 }

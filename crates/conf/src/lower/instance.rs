@@ -82,7 +82,7 @@ pub(super) struct Draft {
 impl Lowering<'_> {
     pub(super) fn vrrp_instance(&mut self, keyword: &'static Keyword, statement: &Statement) {
         let Some(name) = self.block_name(keyword, statement) else { return };
-        let known = self.origins.instances.get(&name.text.as_str().into());
+        let known = self.origins.instances.get(name.text.as_str());
         if let Some(first) = known.map(|origin| origin.name) {
             return self.duplicate(name, first);
         }

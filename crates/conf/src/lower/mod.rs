@@ -18,6 +18,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
+use rustc_hash::FxHashMap;
 use standfast_types::{InstanceName, InterfaceName, Vrid};
 
 use crate::{
@@ -39,7 +40,7 @@ pub(crate) struct Lowering<'a> {
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
     /// The first instance of each virtual router id on an interface and group.
-    routers: BTreeMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
+    routers: FxHashMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
     /// Keywords without effect that the file has.
     announced: BTreeMap<(&'static str, &'static str), announce::Announced>,
     /// Where all scripts of the file are defined, above and below.
@@ -59,7 +60,7 @@ pub(crate) fn lower(
         notify: BTreeMap::new(),
         scripts: Vec::new(),
         addresses: BTreeMap::new(),
-        routers: BTreeMap::new(),
+        routers: FxHashMap::default(),
         announced: BTreeMap::new(),
         later_scripts: script_names(statements),
     };

@@ -1,6 +1,6 @@
 //! One instance's keywords together: defaults, contradictions, and what cannot run.
 
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
 
 use standfast_failover::InstanceConfig;
 use standfast_types::{

@@ -98,7 +98,7 @@ fn alternatives(path: &str) -> Vec<String> {
 }
 
 pub(super) fn keyword(line: &'static str) -> Option<Keyword> {
-    let mut columns = line.split('|').map(str::trim);
+    let mut columns = line.splitn(6, '|').map(str::trim);
     let name = columns.next()?;
     let (status, age) = status(columns.next()?)?;
     let arguments = grammar::parse(columns.next()?)?;
@@ -112,9 +112,8 @@ pub(super) fn keyword(line: &'static str) -> Option<Keyword> {
     };
     let since = columns.next().filter(|&since| since != "-");
     let effect = columns.next()?;
-    let done = columns.next().is_none();
     let keyword = Keyword { name, status, age, arguments, child: None, default, since, effect };
-    done.then_some(keyword)
+    Some(keyword)
 }
 
 fn status(text: &'static str) -> Option<(Status, Age)> {
