@@ -359,3 +359,18 @@ fn a_dns_check_asks_for_a_domain_name() {
         assert_eq!(codes(&dns(name)), [], "{name}");
     }
 }
+
+#[test]
+fn a_host_block_is_an_old_way_to_check() {
+    let loaded = check(" SMTP_CHECK {\n host {\n connect_ip 10.0.0.2\n }\n }");
+    expect(&loaded, Code::Deprecated, 7, "host", "one SMTP_CHECK for each");
+}
+
+#[test]
+fn a_digest_has_the_length_of_an_md5_sum() {
+    let url = |digest: &str| {
+        check(&format!(" HTTP_GET {{\n url {{\n path /\n digest {digest}\n }}\n }}"))
+    };
+    expect(&url("abc"), Code::OutOfRange, 9, "abc", "32 hexadecimal digits");
+    assert_eq!(codes(&url("640205b7b0fc66c1ea91c463fac6334d")), []);
+}

@@ -63,6 +63,15 @@ fn network<'s>(site: &Site<'_, 's>, check: &'s Statement, word: &'s Word, tally:
         "SMTP_CHECK" => {
             for host in lines.iter().filter(|line| is(line, "host")) {
                 target(site, host.statements(), word, tally);
+                tally.add(Code::Deprecated, "host", || {
+                    let found = Diagnostic::note(
+                        Code::Deprecated,
+                        host.keyword()?.span,
+                        "`host` blocks are an old way to check several targets",
+                    )
+                    .hint("write one SMTP_CHECK for each target");
+                    Some(found)
+                });
             }
         }
         _ => {}
@@ -234,8 +243,7 @@ fn needs<'s>(block: &'s Statement, keyword: &'static str, tally: &mut Tally<'s>)
         let found = Diagnostic::warning(Code::CheckIncomplete, word.span, message)
             .hint(format!("write `{keyword}` into the block"))
             .class(Class::Error);
-        // keepalived crashes when an HTTP check is left without anything to ask for.
-        Some(if keyword == "url" { found.class(Class::Fatal) } else { found })
+        Some(found)
     });
 }
 
