@@ -61,6 +61,9 @@ impl What {
     }
 }
 
+/// Names that a misspelt one is compared with.
+const CANDIDATES_MAX: usize = 100;
+
 struct Definition<'s> {
     line: &'s Statement,
     name: &'s Word,
@@ -106,10 +109,15 @@ impl<'s> Names<'s> {
                 .also(later.name.span, "defined here, too late")
                 .hint(format!("move the {keyword} above its use"));
         }
-        // Among names of a letter or two all look alike.
+        // Names of a letter or two all look alike, and to compare very many takes long.
         let long = |candidate: &&str| candidate.len() > 2;
-        let names =
-            self.0.keys().filter(|(kind, _)| *kind == what).map(|(_, name)| *name).filter(long);
+        let names = self
+            .0
+            .keys()
+            .filter(|(kind, _)| *kind == what)
+            .map(|(_, name)| *name)
+            .filter(long)
+            .take(CANDIDATES_MAX);
         match table::best(&name.text, names) {
             Some(likely) => found.hint(format!("did you mean `{likely}`?")),
             None => found.hint(format!("define `{keyword} {} {{ ... }}` above", name.text)),

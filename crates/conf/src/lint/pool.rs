@@ -261,6 +261,7 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
                 .class(Class::Error),
         );
     }
+    let algorithm = service.last(&["lb_algo", "lvs_sched"]).and_then(value);
     let mut current = "";
     for line in &service.settings {
         let needed = match name(line) {
@@ -276,7 +277,6 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         let message = format!("`{}` needs `lb_algo {needed}` above it; it is ignored", word.text);
         let found =
             Diagnostic::warning(Code::SchedulerFlag, word.span, message).class(Class::Error);
-        let algorithm = service.last(&["lb_algo", "lvs_sched"]).and_then(value);
         diagnostics.push(match algorithm {
             Some(later) if later.text == needed => {
                 found.also(later.span, "too late").hint("move it below `lb_algo`")

@@ -1,6 +1,9 @@
 //! What lints ask of statements.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use crate::{Code, Diagnostic, Span, Statement, Word, lower::value};
 
@@ -53,11 +56,10 @@ pub(super) fn seconds(word: &Word) -> Option<Duration> {
 
 /// Findings in one block: what many of its parts share is said once, at the first.
 #[derive(Default)]
-pub(super) struct Tally<'w>(Vec<Entry<'w>>);
+pub(super) struct Tally<'w>(BTreeMap<(Code, &'w str), Shared>);
 
-struct Entry<'w> {
-    code: Code,
-    what: &'w str,
+/// A finding, and how many more there are like it.
+struct Shared {
     first: Diagnostic,
     more: usize,
 }
@@ -70,15 +72,19 @@ impl<'w> Tally<'w> {
         what: &'w str,
         found: impl FnOnce() -> Option<Diagnostic>,
     ) {
-        match self.0.iter_mut().find(|entry| entry.code == code && entry.what == what) {
-            Some(entry) => entry.more += 1,
-            None => self.0.extend(found().map(|first| Entry { code, what, first, more: 0 })),
+        match self.0.entry((code, what)) {
+            Entry::Occupied(mut shared) => shared.get_mut().more += 1,
+            Entry::Vacant(place) => {
+                if let Some(first) = found() {
+                    place.insert(Shared { first, more: 0 });
+                }
+            }
         }
     }
 
     /// Everything found, and how much more like it the block has.
     pub(super) fn finish(self, block: &str, diagnostics: &mut Vec<Diagnostic>) {
-        for Entry { first, more, .. } in self.0 {
+        for Shared { first, more } in self.0.into_values() {
             diagnostics.push(match more {
                 0 => first,
                 1 => first.label(format!("and once more in this {block}")),
