@@ -1,15 +1,24 @@
 //! What is valid and yet not what was meant.
 
+mod checker;
 mod cluster;
 mod command;
+mod detection;
+mod groups;
 mod host;
 mod instance;
 mod interface;
 mod mail;
+mod names;
+mod pool;
+mod repeat;
 mod script;
 mod secret;
+mod server;
 mod service;
 mod timing;
+mod trackers;
+mod tree;
 mod typography;
 mod view;
 mod weight;
@@ -17,7 +26,19 @@ mod work;
 
 pub use cluster::cross_node;
 
-use crate::{Diagnostic, Files, Model, Options, Origins, Sources, Statement};
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::{Diagnostic, Files, Model, Options, Origins, Sources, Span, Statement, Word};
+
+/// What may stand in a file once, and where it stood first.
+#[derive(Default)]
+struct Seen<'s> {
+    services: BTreeMap<pool::Identity<'s>, Span>,
+    /// Neighbours of BFD sessions.
+    neighbors: BTreeMap<IpAddr, Span>,
+    /// Members of sync groups.
+    members: BTreeMap<&'s str, &'s Word>,
+}
 
 /// Lints of one configuration.
 pub(crate) fn lint(
@@ -41,4 +62,14 @@ pub(crate) fn lint(
     mail::lint(view, diagnostics);
     secret::lint(view, files, sources, diagnostics);
     work::lint(view, sources, diagnostics);
+    let mut names = names::Names::collect(tree, diagnostics);
+    let mut seen = Seen::default();
+    // One statement after the other: a large file's tree is far larger than a cache.
+    for (at, line) in tree.iter().enumerate() {
+        repeat::lint(line, diagnostics);
+        trackers::lint(line, at, &mut names, &mut seen, diagnostics);
+        groups::lint(line, at, &mut names, &mut seen, diagnostics);
+        pool::lint(line, at, &mut names, &mut seen, diagnostics);
+    }
+    names.unused(diagnostics);
 }

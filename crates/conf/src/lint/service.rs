@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use standfast_failover::InstanceConfig;
 use standfast_vrrp::Transport;
 
-use crate::{Code, Diagnostic, Model, Origins, Statement, Word, diagnostic::Class};
+use crate::{Code, Diagnostic, Model, Origins, Statement, Word};
 
 pub(super) fn lint(
     tree: &[Statement],
@@ -12,13 +13,17 @@ pub(super) fn lint(
     origins: &Origins,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let unicast =
+        |instance: &InstanceConfig| matches!(instance.router.transport, Transport::Unicast { .. });
+    let has_peers = model.failover.instances.iter().any(unicast);
     for service in tree.iter().filter(|statement| is(statement, "virtual_server")) {
         if let Some(address) = service.parameters().first() {
             own_address(address, model, origins, diagnostics);
         }
-        forwarding(service, diagnostics);
-        for server in servers(service) {
-            peer_is_server(server, model, origins, diagnostics);
+        if has_peers {
+            for server in servers(service) {
+                peer_is_server(server, model, origins, diagnostics);
+            }
         }
     }
 }
@@ -79,28 +84,4 @@ fn own_address(word: &Word, model: &Model, origins: &Origins, diagnostics: &mut 
         Some(address) => found.hint(format!("write `virtual_server {address}`, which moves")),
         None => found,
     });
-}
-
-/// Whether the forwarding method can do what the ports ask for.
-fn forwarding(service: &Statement, diagnostics: &mut Vec<Diagnostic>) {
-    let kind = service
-        .statements()
-        .iter()
-        .filter(|inner| is(inner, "lb_kind") || is(inner, "lvs_method"))
-        .find_map(|inner| inner.parameters().first());
-    let Some(kind) = kind else { return };
-    let Some(port) = service.parameters().get(1).filter(|_| kind.text != "NAT") else { return };
-    for own in servers(service).into_iter().filter_map(|server| server.get(1)) {
-        if own.text == port.text {
-            continue;
-        }
-        let message =
-            format!("{} cannot change ports: {} becomes {}", kind.text, own.text, port.text);
-        diagnostics.push(
-            Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
-                .also(port.span, "the service's port")
-                .hint(format!("let the server listen on {}, or write `lb_kind NAT`", port.text))
-                .class(Class::Error),
-        );
-    }
 }

@@ -162,7 +162,11 @@ impl Lowering<'_> {
     ) {
         let flag = statement.keyword().map(|word| word.span);
         match keyword.name {
-            "state" => draft.state = state(statement).or(draft.state),
+            // Once MASTER, it stays so, as in keepalived.
+            "state" => match draft.state {
+                Some((State::Master, _)) => {}
+                Some((State::Backup, _)) | None => draft.state = state(statement).or(draft.state),
+            },
             "interface" => draft.interface = read.word().cloned(),
             "mcast_src_ip" | "unicast_src_ip" => self.source(draft, read),
             "mcast_dst_ip" => {

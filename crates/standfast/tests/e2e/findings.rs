@@ -219,17 +219,11 @@ fn the_mistakes_of_a_director_are_named() {
                 5,
                 "did you mean `real_server`? Write one `real_server ADDRESS PORT { ... }` for each server",
             ),
+            ("keepalived.conf", "SF0527", 43, 9, "write a check, like `TCP_CHECK { ... }`"),
             (
                 "keepalived.conf",
                 "SF0502",
                 43,
-                22,
-                "let the server listen on 80, or write `lb_kind NAT`",
-            ),
-            (
-                "keepalived.conf",
-                "SF0502",
-                46,
                 22,
                 "let the server listen on 80, or write `lb_kind NAT`",
             ),

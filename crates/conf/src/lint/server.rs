@@ -1,0 +1,278 @@
+//! Real servers and the sorry server, each against its virtual server.
+
+use std::net::IpAddr;
+
+use super::{
+    checker::{self, Site},
+    detection::Times,
+    names::Names,
+    pool::{Service, Target},
+    tree::{Tally, is, is_on, last, name, number, value},
+};
+use crate::{Code, Diagnostic, Statement, Word, diagnostic::Class};
+
+/// A real server.
+pub(super) struct Server<'s> {
+    pub(super) word: &'s Word,
+    pub(super) lines: &'s [Statement],
+    pub(super) address: Option<IpAddr>,
+    /// Its own port, else the service's; 0: none.
+    pub(super) port: u16,
+    words: &'s [Word],
+}
+
+impl<'s> Server<'s> {
+    /// Reads `real_server ADDRESS [PORT]`; without the keyword when it stands in a
+    /// `real_servers`, which keepalived does not know and people write.
+    pub(super) fn read(line: &'s Statement, service_port: u16) -> Option<Self> {
+        let word = line.keyword()?;
+        let words = if is(line, "real_server") { line.parameters() } else { &line.words };
+        let address = words.first().and_then(|word| word.text.parse().ok());
+        let port = words.get(1).and_then(|word| word.text.parse().ok()).filter(|port| *port != 0);
+        let port = port.unwrap_or(service_port);
+        Some(Self { word, lines: line.statements(), address, port, words })
+    }
+
+    pub(super) fn weight(&self) -> Option<u64> {
+        last(self.lines, &["weight"]).and_then(value).and_then(number)
+    }
+
+    /// The word to point at.
+    fn name(&self) -> &'s Word {
+        self.words.first().unwrap_or(self.word)
+    }
+
+    fn checks(&self) -> impl Iterator<Item = &'s Statement> + Clone + use<'s> {
+        self.lines.iter().filter(|line| {
+            let name = name(line);
+            line.block.is_some() && (name.ends_with("_CHECK") || name.ends_with("_GET"))
+        })
+    }
+}
+
+pub(super) fn lint<'s>(
+    service: &Service<'s>,
+    at: usize,
+    names: &mut Names<'s>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut tally = Tally::default();
+    twice(service, &mut tally);
+    let kind = service.last(&["lb_kind", "lvs_method"]);
+    let method = kind.and_then(value).map_or("NAT", |word| word.text.as_str());
+    let sorry_kind = service.last(&["sorry_server_lvs_method"]);
+    for line in kind.into_iter().chain(sorry_kind) {
+        tunnel(line, &mut tally);
+    }
+    let times = Times::default().inherit(service.settings.iter().copied());
+    let named_host = service.last(&["virtualhost"]).is_some();
+    let alpha = service.last(&["alpha"]);
+    for server in &service.servers {
+        let own = last(server.lines, &["lvs_method"]);
+        own.inspect(|line| tunnel(line, &mut tally));
+        let method = own.and_then(value).map_or(method, |word| word.text.as_str());
+        family(service, server, method, &mut tally);
+        forwarding(service, server, method, &mut tally);
+        thresholds(server, &mut tally);
+        unchecked(server, alpha, &mut tally);
+        let times = times.inherit(server.lines);
+        let named_host = named_host || last(server.lines, &["virtualhost"]).is_some();
+        let site = Site { server, times, named_host, at };
+        checker::lint(&site, server.checks(), names, &mut tally);
+    }
+    let sorry_method = sorry_kind.and_then(value).map_or(method, |word| word.text.as_str());
+    sorry(service, sorry_method, &mut tally);
+    tally.finish("virtual_server", diagnostics);
+}
+
+fn twice<'s>(service: &Service<'s>, tally: &mut Tally<'s>) {
+    let places = service.servers.iter().enumerate();
+    let mut places: Vec<_> =
+        places.filter_map(|(at, server)| Some((server.address?, server.port, at))).collect();
+    places.sort_unstable();
+    for pair in places.windows(2) {
+        let [(address, port, first), (again, same, second)] = pair else { continue };
+        if (address, port) != (again, same) {
+            continue;
+        }
+        let server = |at: usize| service.servers.get(at).map(Server::name);
+        let (Some(first), Some(second)) = (server(*first), server(*second)) else { continue };
+        tally.add(Code::ServerTwice, "", || {
+            let message = format!("the real server {address} port {port} is listed twice");
+            let found = Diagnostic::warning(Code::ServerTwice, second.span, message)
+                .also(first.span, "listed here first")
+                .hint("delete one of them, or add their weights")
+                .class(Class::Error);
+            Some(found)
+        });
+    }
+}
+
+fn family<'s>(service: &Service<'s>, server: &Server<'s>, method: &str, tally: &mut Tally<'s>) {
+    let (Some(ipv6), Some(address)) = (service.ipv6, server.address) else { return };
+    if address.is_ipv6() == ipv6 || method == "TUN" {
+        return;
+    }
+    tally.add(Code::ServerFamily, "", || {
+        let families = if ipv6 { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+        let message = format!(
+            "the real server is {} and the service {}; it is skipped",
+            families.0, families.1
+        );
+        let found = Diagnostic::warning(Code::ServerFamily, server.name().span, message)
+            .hint("write an address of the service's family, or tunnel with `lb_kind TUN`")
+            .class(Class::Error);
+        Some(found)
+    });
+}
+
+/// Whether the forwarding method can do what the ports ask for.
+fn forwarding<'s>(
+    service: &Service<'s>,
+    server: &Server<'s>,
+    method: &'s str,
+    tally: &mut Tally<'s>,
+) {
+    if !matches!(method, "DR" | "TUN") {
+        return;
+    }
+    let Some(own) = server.words.get(1) else { return };
+    match service.target {
+        Target::Address(_, port) if port != 0 && server.port != port => {
+            tally.add(Code::DirectRoutingPort, method, || {
+                let message = format!("{method} cannot change ports: {} becomes {port}", own.text);
+                let found = Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
+                    .also(service.words.get(1)?.span, "the service's port")
+                    .hint(format!("let the server listen on {port}, or write `lb_kind NAT`"))
+                    .class(Class::Error);
+                Some(found)
+            });
+        }
+        Target::Mark(_) if server.port != 0 => tally.add(Code::MarkNeedsNoMore, "", || {
+            let message = format!(
+                "{method} cannot change ports, so the port of a service by mark is ignored"
+            );
+            let found = Diagnostic::note(Code::MarkNeedsNoMore, own.span, message)
+                .hint("delete the port; write `connect_port` in checks that need one")
+                .class(Class::Error);
+            Some(found)
+        }),
+        Target::Address(..) | Target::Mark(_) | Target::Group(_) | Target::Unknown => {}
+    }
+}
+
+fn thresholds<'s>(server: &Server<'s>, tally: &mut Tally<'s>) {
+    let word = |keyword| last(server.lines, &[keyword]).and_then(value);
+    let (Some(upper), Some(lower)) = (word("uthreshold"), word("lthreshold")) else { return };
+    let numbers = number(upper).zip(number(lower));
+    if numbers.is_some_and(|(upper, lower)| upper > 0 && lower >= upper) {
+        tally.add(Code::Thresholds, "", || {
+            let message =
+                format!("lthreshold {} is not below uthreshold {}", lower.text, upper.text);
+            let found = Diagnostic::warning(Code::Thresholds, lower.span, message)
+                .also(upper.span, "no new connections from here on")
+                .hint("write a smaller `lthreshold`");
+            Some(found)
+        });
+    }
+}
+
+fn unchecked<'s>(server: &Server<'s>, alpha: Option<&'s Statement>, tally: &mut Tally<'s>) {
+    if server.checks().next().is_some() {
+        return;
+    }
+    let alpha = last(server.lines, &["alpha"]).or(alpha).filter(|line| is_on(line));
+    if let Some(alpha) = alpha.and_then(Statement::keyword) {
+        tally.add(Code::AlphaWithoutCheck, "", || {
+            let message = "`alpha` waits for a check to succeed, and the real server has none";
+            let found = Diagnostic::warning(Code::AlphaWithoutCheck, server.name().span, message)
+                .also(alpha.span, "asked for here")
+                .hint("write a check, like `TCP_CHECK { ... }`, or delete `alpha`");
+            Some(found)
+        });
+        return;
+    }
+    tally.add(Code::CheckMissing, "", || {
+        let message = "the real server has no check: it gets traffic even when it is down";
+        let found = Diagnostic::note(Code::CheckMissing, server.name().span, message)
+            .hint("write a check, like `TCP_CHECK { ... }`");
+        Some(found)
+    });
+}
+
+/// `METHOD type gue port N ...`: whether the options belong together.
+fn tunnel<'s>(line: &'s Statement, tally: &mut Tally<'s>) {
+    let Some((method, options)) = line.parameters().split_first() else { return };
+    let Some(first) = options.first() else { return };
+    if method.text != "TUN" {
+        tally.add(Code::TunnelOption, "method", || {
+            let message = format!("{} is no tunnel, so its options do nothing", method.text);
+            let found = Diagnostic::warning(Code::TunnelOption, first.span, message)
+                .hint("delete them, or write TUN");
+            Some(found)
+        });
+        return;
+    }
+    let behind = |option: &str| options.iter().skip_while(|word| word.text != option).nth(1);
+    let kind = behind("type").map_or("ipip", |word| word.text.as_str());
+    let port = behind("port");
+    let message = match (kind, port) {
+        ("gue", None) => "a gue tunnel needs a `port`",
+        ("ipip" | "gre", Some(_)) => "only a gue tunnel has a port",
+        (_, _) => return,
+    };
+    tally.add(Code::TunnelOption, kind, || {
+        let span = port.or(behind("type"))?.span;
+        let found = Diagnostic::warning(Code::TunnelOption, span, message)
+            .hint("write `TUN type gue port NUMBER`, or `TUN` alone for ipip")
+            .class(Class::Error);
+        Some(found)
+    });
+}
+
+fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
+    let Some([word, rest @ ..]) = service.last(&["sorry_server"]).map(Statement::parameters) else {
+        return;
+    };
+    let Ok(address) = word.text.parse::<IpAddr>() else { return };
+    let service_port = match service.target {
+        Target::Address(_, port) => port,
+        Target::Mark(_) | Target::Group(_) | Target::Unknown => 0,
+    };
+    let own = rest.first().filter(|word| word.text != "0");
+    let port = own.and_then(|word| word.text.parse().ok()).unwrap_or(service_port);
+    if service.ipv6.is_some_and(|ipv6| address.is_ipv6() != ipv6) && method != "TUN" {
+        tally.add(Code::ServerFamily, "sorry", || {
+            let message = "the sorry server is of another family than the service; it is skipped";
+            let found = Diagnostic::warning(Code::ServerFamily, word.span, message)
+                .hint("write an address of the service's family, or tunnel with `lb_kind TUN`")
+                .class(Class::Error);
+            Some(found)
+        });
+    }
+    if let Some(own) =
+        own.filter(|_| matches!(method, "DR" | "TUN") && service_port != 0 && port != service_port)
+    {
+        tally.add(Code::SorryPort, "", || {
+            let message = format!("{method} cannot change ports: {port} becomes {service_port}");
+            let found = Diagnostic::warning(Code::SorryPort, own.span, message)
+                .hint(format!("let the sorry server listen on {service_port}"))
+                .class(Class::Error);
+            Some(found)
+        });
+    }
+    let same = |server: &&Server<'_>| server.address == Some(address) && server.port == port;
+    if let Some(server) = service.servers.iter().find(same) {
+        let inhibited = service.last(&["sorry_server_inhibit"]).is_some();
+        let own = last(server.lines, &["inhibit_on_failure"]);
+        let on = own.or(service.last(&["inhibit_on_failure"])).is_some_and(is_on);
+        tally.add(Code::SorryIsServer, "", || {
+            let message = "the sorry server is a real server, and down when it is needed";
+            let found = Diagnostic::warning(Code::SorryIsServer, word.span, message)
+                .also(server.name().span, "the real server")
+                .hint("write a server of its own that says sorry, or delete `sorry_server`");
+            // keepalived says something only when it has to make them agree.
+            Some(if on == inhibited { found } else { found.class(Class::Error) })
+        });
+    }
+}
