@@ -4,7 +4,7 @@ use crate::{
     Code, Diagnostic,
     diagnostic::{Class, Severity},
     syntax::Word,
-    table::{self, Default, Keyword, Kind, Problem},
+    table::{self, Default, Family, Keyword, Kind, Problem},
 };
 
 /// A keyword needs a value and has none: keepalived ends with its configuration exit code,
@@ -83,6 +83,9 @@ fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
     let name = keyword.name;
     if name == "advert_int" {
         return ADVERT_INTERVALS.to_owned();
+    }
+    if matches!(kind, Kind::Group(None | Some(Family::Ip4))) {
+        return "write a group of 224.0.0.0/4, or delete the line for 224.0.0.18".to_owned();
     }
     if let Kind::OneOf { words, .. } = kind {
         let folded = words.iter().copied().find(|known| known.eq_ignore_ascii_case(text));
