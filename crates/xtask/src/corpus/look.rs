@@ -1,0 +1,96 @@
+//! What we make of one file.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use standfast_conf::{
+    Code, Files, Loaded, Options, ScriptFile, Severity, Sources, json, load, render,
+    test_exit_code, tokens,
+};
+
+/// What we make of a file.
+#[derive(Debug)]
+pub(super) struct Ours {
+    /// Some finding is an error.
+    pub(super) refused: bool,
+    /// There is a warning or an error where all scripts are present.
+    pub(super) complains: bool,
+    /// Our exit code in keepalived's place, without any of the scripts.
+    pub(super) bare: u8,
+    /// Our exit code in keepalived's place, with all of them.
+    pub(super) present: u8,
+    /// The kinds of what we find without the scripts.
+    pub(super) codes: BTreeSet<Code>,
+    /// The lines that some finding points at.
+    pub(super) lines: BTreeSet<usize>,
+    /// The file's tokens are the file, byte for byte.
+    pub(super) round_trip: bool,
+}
+
+/// Looks at a file in every way there is.
+pub(super) fn look(path: &Path) -> Ours {
+    let options = Options::default();
+    let bare = load(path, &options, &Machine { path, scripts: false });
+    let present = load(path, &options, &Machine { path, scripts: true });
+    for found in &bare.diagnostics {
+        // What cannot be shown is as bad as what cannot be found.
+        let _ = (render(found, &bare.sources, true), json(found, &bare.sources));
+    }
+    let severities = || present.diagnostics.iter().map(|found| found.severity);
+    Ours {
+        refused: present.model.is_none(),
+        complains: severities().any(|severity| severity != Severity::Note),
+        bare: test_exit_code(&bare.diagnostics),
+        present: test_exit_code(&present.diagnostics),
+        codes: bare.diagnostics.iter().map(|found| found.code).collect(),
+        lines: lines(&present),
+        round_trip: round_trip(&bare.sources),
+    }
+}
+
+fn lines(loaded: &Loaded) -> BTreeSet<usize> {
+    let labels = loaded
+        .diagnostics
+        .iter()
+        .flat_map(|found| std::iter::once(&found.primary).chain(&found.secondary));
+    let lines = labels.map(|label| {
+        loaded.sources.position(label.span).line..=loaded.sources.end(label.span).line
+    });
+    lines.flatten().collect()
+}
+
+/// Whether the tokens of the main file, one after the other, are the file.
+fn round_trip(sources: &Sources) -> bool {
+    let Some((id, source)) = sources.iter().next() else { return false };
+    let mut at = 0;
+    let adjacent = tokens(id, source).iter().all(|token| {
+        let follows = token.span.start == at && token.span.end > at;
+        at = token.span.end;
+        follows
+    });
+    adjacent && at == source.bytes().len()
+}
+
+/// A machine that has this one file, and all scripts or none. What lies on the real one would
+/// change the verdict.
+struct Machine<'a> {
+    path: &'a Path,
+    scripts: bool,
+}
+
+impl Files for Machine<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path == self.path { fs::read(path) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn glob(&self, _: &str, _: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn script(&self, _: &Path) -> ScriptFile {
+        ScriptFile { exists: self.scripts, executable: self.scripts, ..ScriptFile::default() }
+    }
+}
