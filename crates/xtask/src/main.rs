@@ -21,7 +21,7 @@ cargo xtask TASK
   bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
   lab [ARGS]    the demo
   corpus [DIR]  the checker over a folder of real files, beside keepalived's verdicts;
-                --lines lists what keepalived says and we do not
+                --details lists where the two differ
   fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
   gen [--check] write what is generated in docs; --check: say what is stale
   tidy          the house's own rules: layers, sizes, words

@@ -7,9 +7,16 @@ use std::{
 };
 
 use standfast_conf::{
-    Code, Files, Loaded, Options, ScriptFile, Severity, Sources, json, load, render,
-    test_exit_code, tokens,
+    Code, Files, Loaded, Options, ScriptFile, Severity, Sources, Span, Statement, json, load,
+    render, test_exit_code, tokens,
 };
+
+/// Not the name of a node in any file.
+const CONFIG_ID: &str = "corpus";
+
+/// Findings about a block whose contents count for nothing, or for something else.
+const SKIPPED: [Code; 4] =
+    [Code::UnknownKeyword, Code::WrongBlock, Code::UnexpectedBlock, Code::UnclosedBlock];
 
 /// What we make of a file.
 #[derive(Debug)]
@@ -24,15 +31,18 @@ pub(super) struct Ours {
     pub(super) present: u8,
     /// The kinds of what we find without the scripts.
     pub(super) codes: BTreeSet<Code>,
-    /// The lines that some finding points at.
+    /// The lines that some finding is about: those that it points at, and all of a block that is
+    /// skipped or taken for another.
     pub(super) lines: BTreeSet<usize>,
+    /// What our exit code with the scripts comes from: class, code and line.
+    pub(super) classed: Vec<String>,
     /// The file's tokens are the file, byte for byte.
     pub(super) round_trip: bool,
 }
 
 /// Looks at a file in every way there is.
 pub(super) fn look(path: &Path) -> Ours {
-    let options = Options::default();
+    let options = Options { config_id: CONFIG_ID.to_owned(), ..Options::default() };
     let bare = load(path, &options, &Machine { path, scripts: false });
     let present = load(path, &options, &Machine { path, scripts: true });
     for found in &bare.diagnostics {
@@ -47,19 +57,44 @@ pub(super) fn look(path: &Path) -> Ours {
         present: test_exit_code(&present.diagnostics),
         codes: bare.diagnostics.iter().map(|found| found.code).collect(),
         lines: lines(&present),
+        classed: classed(&present),
         round_trip: round_trip(&bare.sources),
     }
 }
 
-fn lines(loaded: &Loaded) -> BTreeSet<usize> {
-    let labels = loaded
-        .diagnostics
-        .iter()
-        .flat_map(|found| std::iter::once(&found.primary).chain(&found.secondary));
-    let lines = labels.map(|label| {
-        loaded.sources.position(label.span).line..=loaded.sources.end(label.span).line
+fn classed(loaded: &Loaded) -> Vec<String> {
+    let classed = loaded.diagnostics.iter().filter_map(|found| {
+        let line = loaded.sources.position(found.primary.span).line;
+        let class = found.keepalived?;
+        Some(format!("{class:?} {:?} {line}", found.code))
     });
-    lines.flatten().collect()
+    classed.collect()
+}
+
+fn lines(loaded: &Loaded) -> BTreeSet<usize> {
+    let mut lines = BTreeSet::new();
+    let mut add = |first: Span, last: Span| {
+        let (first, last) = (loaded.sources.position(first), loaded.sources.end(last));
+        lines.extend(first.line..=last.line);
+    };
+    let mut skipped = BTreeSet::new();
+    for found in &loaded.diagnostics {
+        let labels = std::iter::once(&found.primary).chain(&found.secondary);
+        labels.for_each(|label| add(label.span, label.span));
+        if SKIPPED.contains(&found.code) {
+            skipped.insert(found.primary.span.start);
+        }
+    }
+    let mut statements: Vec<&Statement> = loaded.tree.iter().collect();
+    while let Some(statement) = statements.pop() {
+        statements.extend(statement.statements());
+        let (Some(word), Some(block)) = (statement.keyword(), &statement.block) else { continue };
+        let starts = [word.span, block.open].map(|span| span.start);
+        if starts.iter().any(|start| skipped.contains(start)) {
+            add(word.span, block.close.unwrap_or(block.open));
+        }
+    }
+    lines
 }
 
 /// Whether the tokens of the main file, one after the other, are the file.

@@ -106,7 +106,7 @@ impl Case {
 /// Checks every file of the folder. An error when one fails that is not listed as an exception,
 /// or is listed and no longer fails.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
-    let lines = args.iter().any(|arg| arg == "--lines");
+    let details = args.iter().any(|arg| arg == "--details");
     let folder = args.iter().find(|arg| !arg.starts_with('-'));
     let folder = folder.map_or_else(|| root().join(FOLDER), PathBuf::from);
     if !folder.is_dir() {
@@ -116,7 +116,8 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let cases = cases(&folder)?;
     anyhow::ensure!(!cases.is_empty(), "no .conf file in {}", folder.display());
     say(&report::table(&cases));
-    if lines {
+    if details {
+        say(&report::differences(&cases));
         say(&report::unsaid(&cases));
     }
     exceptions::judge(&cases)

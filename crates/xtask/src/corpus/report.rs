@@ -69,6 +69,24 @@ pub(super) fn unsaid(cases: &[Case]) -> String {
     lines(cases).1.iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// Every file with another exit code than keepalived's, and what ours comes from.
+pub(super) fn differences(cases: &[Case]) -> String {
+    let mut text = String::new();
+    for case in cases {
+        let (Ok(ours), Some(theirs)) = (&case.ours, &case.theirs) else { continue };
+        if ours.present != theirs.present {
+            let (from, to) = (ours.present, theirs.present);
+            let _ = writeln!(
+                text,
+                "{}: ours {from}, theirs {to}: {}",
+                case.name,
+                ours.classed.join(", ")
+            );
+        }
+    }
+    text
+}
+
 /// How many messages are about lines that we have something to say about, and the others.
 fn lines(cases: &[Case]) -> (usize, Vec<String>) {
     let mut said = 0;
