@@ -59,10 +59,8 @@ pub(super) fn judge(cases: &[Case]) -> anyhow::Result<()> {
 /// What keepalived says where we say nothing.
 fn because(case: &Case, kind: Kind) -> String {
     let first = case.theirs.as_ref().and_then(|theirs| theirs.messages.first());
-    match (kind, first) {
-        (Kind::Silent, Some(message)) => format!("; keepalived says: {message}"),
-        (Kind::Silent | Kind::Crash | Kind::Hang | Kind::Tokens | Kind::Refused, _) => {
-            String::new()
-        }
+    match first.filter(|_| kind == Kind::Silent) {
+        Some(message) => format!("; keepalived says: {message}"),
+        None => String::new(),
     }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use standfast_conf::{
-    Code, Files, Loaded, Options, ScriptFile, Severity, Sources, Span, Statement, json, load,
-    render, test_exit_code, tokens,
+    Code, Diagnostic, Files, Loaded, Options, ScriptFile, Severity, Sources, Span, Statement,
+    format, json, load, render, same_meaning, test_exit_code, tokens,
 };
 
 /// Not the name of a node in any file.
@@ -38,6 +38,8 @@ pub(super) struct Ours {
     pub(super) classed: Vec<String>,
     /// The file's tokens are the file, byte for byte.
     pub(super) round_trip: bool,
+    /// Laid out anew it means the same, and is laid out.
+    pub(super) formats: bool,
 }
 
 /// Looks at a file in every way there is.
@@ -49,16 +51,19 @@ pub(super) fn look(path: &Path) -> Ours {
         // What cannot be shown is as bad as what cannot be found.
         let _ = (render(found, &bare.sources, true), json(found, &bare.sources));
     }
-    let severities = || present.diagnostics.iter().map(|found| found.severity);
+    // That we cannot do something yet says nothing about the file.
+    let about_us = |code| matches!(code, Code::NotActive | Code::Ipv6Instance);
+    let complaint = |found: &Diagnostic| found.severity != Severity::Note && !about_us(found.code);
     Ours {
         refused: present.model.is_none(),
-        complains: severities().any(|severity| severity != Severity::Note),
+        complains: present.diagnostics.iter().any(complaint),
         bare: test_exit_code(&bare.diagnostics),
         present: test_exit_code(&present.diagnostics),
         codes: bare.diagnostics.iter().map(|found| found.code).collect(),
         lines: lines(&present),
         classed: classed(&present),
         round_trip: round_trip(&bare.sources),
+        formats: bare.sources.iter().next().is_some_and(|(_, source)| formats(source.bytes())),
     }
 }
 
@@ -107,6 +112,11 @@ fn round_trip(sources: &Sources) -> bool {
         follows
     });
     adjacent && at == source.bytes().len()
+}
+
+fn formats(bytes: &[u8]) -> bool {
+    let laid_out = format(bytes);
+    format(&laid_out) == laid_out && same_meaning(bytes, &laid_out)
 }
 
 /// A machine that has this one file, and all scripts or none. What lies on the real one would

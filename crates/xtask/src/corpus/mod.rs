@@ -34,6 +34,8 @@ enum Kind {
     Hang,
     /// Its tokens are not the file.
     Tokens,
+    /// Laying it out anew changes its meaning, or a second time changes it again.
+    Format,
     /// We have an error, keepalived has none.
     Refused,
     /// keepalived complains, we say nothing.
@@ -41,7 +43,8 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Crash, Self::Hang, Self::Tokens, Self::Refused, Self::Silent];
+    const ALL: [Self; 6] =
+        [Self::Crash, Self::Hang, Self::Tokens, Self::Format, Self::Refused, Self::Silent];
 }
 
 impl fmt::Display for Kind {
@@ -50,6 +53,7 @@ impl fmt::Display for Kind {
             Self::Crash => "crash",
             Self::Hang => "hang",
             Self::Tokens => "tokens",
+            Self::Format => "format",
             Self::Refused => "refused",
             Self::Silent => "silent",
         })
@@ -90,6 +94,9 @@ impl Case {
         let mut failures = Vec::new();
         if !ours.round_trip {
             failures.push(Kind::Tokens);
+        }
+        if !ours.formats {
+            failures.push(Kind::Format);
         }
         if let Some(theirs) = &self.theirs {
             if ours.refused && theirs.accepts() {
