@@ -216,10 +216,8 @@ fn every_word_just_outside_is_reported_where_it_stands() {
                 let text = line.text(&format!("{before}{word} {after}"));
                 let loaded = load(&text);
                 let start = line.words_start() + before.len();
-                let exact = |found: &&Diagnostic| {
-                    let span = found.primary.span;
-                    (span.start, span.end) == (start, start + word.len())
-                };
+                let exact =
+                    |found: &&Diagnostic| found.primary.span.range() == (start..start + word.len());
                 if !misfits(&loaded).iter().any(exact) {
                     failures.push(format!("{}: `{word}` is taken\n{text}", line.name()));
                 }

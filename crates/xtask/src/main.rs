@@ -1,5 +1,6 @@
 //! The developer's tasks: `cargo xtask TASK`.
 
+mod bench_conf;
 mod corpus;
 mod fuzz;
 mod r#gen;
@@ -19,6 +20,7 @@ cargo xtask TASK
 
   test          everything that CI runs: format, lints, docs, tidy, tests, the lab
   bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
+  bench conf [N]  reading large configurations, N times (5), beside Debian's keepalived
   lab [ARGS]    the demo
   corpus [DIR]  the checker over a folder of real files, beside keepalived's verdicts;
                 --details lists where the two differ

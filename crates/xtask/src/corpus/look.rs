@@ -107,8 +107,9 @@ fn round_trip(sources: &Sources) -> bool {
     let Some((id, source)) = sources.iter().next() else { return false };
     let mut at = 0;
     let adjacent = tokens(id, source).iter().all(|token| {
-        let follows = token.span.start == at && token.span.end > at;
-        at = token.span.end;
+        let bytes = token.span.range();
+        let follows = bytes.start == at && bytes.end > at;
+        at = bytes.end;
         follows
     });
     adjacent && at == source.bytes().len()
