@@ -165,11 +165,13 @@ fn misfits(loaded: &Loaded) -> Vec<&Diagnostic> {
     loaded.diagnostics.iter().filter(|found| MISFITS.contains(&found.code)).collect()
 }
 
-/// Findings that other lines of a file would prevent: the instance has no virtual_router_id, and
-/// VRRPv2 rounds intervals.
+/// Findings of more than the table: the instance has no virtual_router_id, a peer takes a length and
+/// drops it, VRRPv2 rounds intervals.
 fn about_the_rest(found: &Diagnostic) -> bool {
     let says = |code, text| found.code == code && found.message.contains(text);
-    says(Code::VridMissing, "has no virtual_router_id") || says(Code::AdvertInterval, "carries")
+    says(Code::VridMissing, "has no virtual_router_id")
+        || says(Code::AdvertInterval, "carries")
+        || says(Code::BadAddress, "a peer is one address")
 }
 
 #[track_caller]

@@ -53,7 +53,9 @@ pub(super) fn look(path: &Path) -> Ours {
     }
     // That we cannot do something yet says nothing about the file.
     let about_us = |code| matches!(code, Code::NotActive | Code::Ipv6Instance);
-    let complaint = |found: &Diagnostic| found.severity != Severity::Note && !about_us(found.code);
+    let complaint = |found: &Diagnostic| {
+        found.keepalived.is_some() || found.severity != Severity::Note && !about_us(found.code)
+    };
     Ours {
         refused: present.model.is_none(),
         complains: present.diagnostics.iter().any(complaint),
