@@ -7,7 +7,7 @@ use std::{
 };
 
 use standfast_conf::{
-    Code, Diagnostic, Files, Loaded, Options, ScriptFile, Severity, Sources, Span, Statement,
+    Code, Diagnostic, Files, Host, Loaded, Options, ScriptFile, Severity, Sources, Span, Statement,
     format, json, load, render, same_meaning, test_exit_code, tokens,
 };
 
@@ -18,8 +18,17 @@ const CONFIG_ID: &str = "corpus";
 const SKIPPED: [Code; 4] =
     [Code::UnknownKeyword, Code::WrongBlock, Code::UnexpectedBlock, Code::UnclosedBlock];
 
+/// Findings about addresses of the machine's interfaces.
+const OF_ADDRESSES: [Code; 5] = [
+    Code::SourceAbsent,
+    Code::OutsideSubnets,
+    Code::OwnAddress,
+    Code::NotOwner,
+    Code::SourceUnsaid,
+];
+
 /// What we make of a file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ours {
     /// Some finding is an error.
     pub(super) refused: bool,
@@ -43,10 +52,15 @@ pub(super) struct Ours {
 }
 
 /// Looks at a file in every way there is.
-pub(super) fn look(path: &Path) -> Ours {
-    let options = Options { config_id: CONFIG_ID.to_owned(), ..Options::default() };
-    let bare = load(path, &options, &Machine { path, scripts: false });
-    let present = load(path, &options, &Machine { path, scripts: true });
+pub(super) fn look(path: &Path, host: Option<Host>) -> Ours {
+    let options = Options { config_id: CONFIG_ID.to_owned(), host, ..Options::default() };
+    let machine = |scripts| {
+        let mut loaded = load(path, &options, &Machine { path, scripts });
+        // The names of its interfaces are all that is known of the machine.
+        loaded.diagnostics.retain(|found| !OF_ADDRESSES.contains(&found.code));
+        loaded
+    };
+    let (bare, present) = (machine(false), machine(true));
     for found in &bare.diagnostics {
         // What cannot be shown is as bad as what cannot be found.
         let _ = (render(found, &bare.sources, true), json(found, &bare.sources));

@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::Context;
 use serde::Deserialize;
+use standfast_conf::{Host, HostInterface};
 
 use self::look::Ours;
 use crate::{root, say};
@@ -132,12 +133,15 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 
 fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     let mut verdicts = verdicts(folder)?;
+    let host = host(folder)?;
     let mut paths = Vec::new();
     collect(folder, &mut paths)?;
     let case = |path: PathBuf| {
         let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         let theirs = verdicts.remove(&path);
-        Case { name, theirs, ours: within(&path, PATIENCE) }
+        let host = host.clone();
+        let ours = within(&name, PATIENCE, move || look::look(&path, host));
+        Case { name, theirs, ours }
     };
     let cases = paths.into_iter().map(case).collect();
     let absent: Vec<_> = verdicts.keys().map(|path| path.display().to_string()).collect();
@@ -194,16 +198,71 @@ fn verdicts(folder: &Path) -> anyhow::Result<BTreeMap<PathBuf, Theirs>> {
     Ok(verdicts)
 }
 
-/// Looks at a file, for so long. The thread carries the file's name: it is what Rust prints when
-/// it panics or runs out of stack.
-fn within(path: &Path, patience: Duration) -> Result<Ours, Kind> {
+/// The machine on which keepalived ran: its interfaces, so far as the folder tells.
+fn host(folder: &Path) -> anyhow::Result<Option<Host>> {
+    let list = folder.join("interfaces.txt");
+    if !list.exists() {
+        return Ok(None);
+    }
+    let interface = |name: &str| HostInterface {
+        name: name.to_owned(),
+        up: true,
+        multicast: true,
+        loopback: false,
+        addresses: Vec::new(),
+    };
+    let interfaces = fs::read_to_string(list)?.lines().map(interface).collect();
+    Ok(Some(Host { interfaces, script_user: true }))
+}
+
+/// Does something in a thread, for so long. The thread carries the file's name: it is what Rust
+/// prints when it panics or runs out of stack.
+fn within<T: Send + 'static>(
+    name: &str,
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Kind> {
     let (send, receive) = mpsc::channel();
-    let owned = path.to_owned();
-    let thread = thread::Builder::new().name(path.display().to_string());
-    let spawned = thread.spawn(move || send.send(look::look(&owned)));
+    let thread = thread::Builder::new().name(name.to_owned());
+    let spawned = thread.spawn(move || send.send(work()));
     match (spawned, receive.recv_timeout(patience)) {
-        (Ok(_), Ok(ours)) => Ok(ours),
+        (Ok(_), Ok(done)) => Ok(done),
         (Ok(_), Err(RecvTimeoutError::Timeout)) => Err(Kind::Hang),
         (Ok(_), Err(RecvTimeoutError::Disconnected)) | (Err(_), _) => Err(Kind::Crash),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_crash_and_what_does_not_end_is_a_hang() {
+        let (_open, never) = mpsc::channel::<()>();
+        let short = Duration::from_millis(20);
+        assert_eq!(within("ends", PATIENCE, || 7), Ok(7));
+        assert_eq!(within::<()>("panics", PATIENCE, || panic!("on purpose")), Err(Kind::Crash));
+        assert_eq!(within("waits", short, move || never.recv().is_ok()), Err(Kind::Hang));
+    }
+
+    #[test]
+    fn a_file_fails_where_we_refuse_what_keepalived_runs_or_miss_what_it_says() {
+        let ours = |refused, complains| Ours {
+            refused,
+            complains,
+            round_trip: true,
+            formats: true,
+            ..Ours::default()
+        };
+        let failures = |ours, present| {
+            let theirs = Theirs { bare: 0, present, messages: Vec::new() };
+            Case { name: String::new(), theirs: Some(theirs), ours }.failures()
+        };
+        assert_eq!(failures(Ok(ours(true, true)), 6), [Kind::Refused]);
+        assert_eq!(failures(Ok(ours(true, true)), 2), []);
+        assert_eq!(failures(Ok(ours(false, false)), 5), [Kind::Silent]);
+        assert_eq!(failures(Ok(ours(false, false)), 0), []);
+        assert_eq!(failures(Ok(Ours::default()), 0), [Kind::Tokens, Kind::Format]);
+        assert_eq!(failures(Err(Kind::Hang), 0), [Kind::Hang]);
     }
 }

@@ -110,3 +110,16 @@ fn line(message: &str) -> Option<usize> {
     let (_, number) = place.rsplit_once("Line ")?;
     number.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_a_message_is_about_is_found() {
+        assert_eq!(line("(Line 9) Unknown keyword 'a'"), Some(9));
+        assert_eq!(line("(003.conf: Line 12) number '0' outside range"), Some(12));
+        assert_eq!(line("(VI_1) No VIP specified"), None);
+        assert_eq!(line("SECURITY VIOLATION - scripts"), None);
+    }
+}
