@@ -81,10 +81,19 @@ fn an_undefined_reference_stays_and_is_reported() {
 fn a_definition_may_have_many_lines() {
     let text = "$X= \\\nrouter_id a \\\n# a remark \\\n\\\nvrrp_version 3\nglobal_defs {\n $X\n}\n";
     let loaded = load(text);
-    assert_eq!(warnings(&loaded), []);
+    assert_eq!(warnings(&loaded), [Code::BadDirective], "keepalived 2.4 stops at the remark");
+    expect(&loaded, Code::BadDirective, 3, "# a remark \\", "above the definition");
     assert_eq!(loaded.tree[0].statements().len(), 2);
     let inside = load("$X= \\\na \\\nb\nglobal_defs {\n router_id $X c\n}\n");
     expect(&inside, Code::BadReference, 5, "$X", "last on its line");
+}
+
+#[test]
+fn a_reference_at_the_start_can_turn_a_line_into_a_comment() {
+    let text = "$OFF=${_HASH}\nglobal_defs {\n${OFF} router_id a\n $OFF nonsense {\n}\n";
+    let loaded = load(text);
+    assert_eq!(warnings(&loaded), []);
+    assert_eq!(loaded.model.expect("runs").global.router_id, None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The developer's tasks: `cargo xtask TASK`.
 
+mod bench_conf;
+mod corpus;
 mod fuzz;
 mod r#gen;
 mod packages;
@@ -18,7 +20,10 @@ cargo xtask TASK
 
   test          everything that CI runs: format, lints, docs, tidy, tests, the lab
   bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
+  bench conf [N]  reading large configurations, N times (5), beside Debian's keepalived
   lab [ARGS]    the demo
+  corpus [DIR]  the checker over a folder of real files, beside keepalived's verdicts;
+                --details lists where the two differ
   fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
   gen [--check] write what is generated in docs; --check: say what is stale
   tidy          the house's own rules: layers, sizes, words
@@ -32,6 +37,7 @@ fn main() -> ExitCode {
         "test" => steps::test(),
         "bench" => steps::bench(&rest),
         "lab" => steps::lab(&rest),
+        "corpus" => corpus::run(&rest),
         "fuzz" => fuzz::run(rest.first().map(String::as_str)),
         "gen" => r#gen::run(&rest),
         "tidy" => tidy::run(),

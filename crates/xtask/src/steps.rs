@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{r#gen, packages, root, say, tidy};
+use crate::{bench_conf, corpus, r#gen, packages, root, say, tidy};
 
 /// Everything that CI runs.
 pub(crate) fn test() -> anyhow::Result<()> {
@@ -20,6 +20,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     let documentation = ["doc", "--workspace", "--no-deps", "--quiet", "--document-private-items"];
     cargo("documentation", &documentation, &[("RUSTDOCFLAGS", "-D warnings")])?;
     cargo("unit tests", &["test", "--workspace", "--exclude", "standfast"], &[])?;
+    corpus::run(&[])?;
     // Real time and real processes: one at a time, and as they are shipped.
     let whole = ["test", "--release", "-p", "standfast", "--", "--test-threads=1"];
     cargo("whole-program tests", &whole, &[])?;
@@ -38,6 +39,10 @@ pub(crate) fn lab(args: &[String]) -> anyhow::Result<()> {
 /// Every failure of the first table, side by side with Debian's keepalived.
 pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     packages::install()?;
+    if let Some(("conf", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        cargo("build", &["build", "--release", "--quiet", "-p", "standfast"], &[])?;
+        return bench_conf::run(rest);
+    }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let args = if args.is_empty() { vec!["5"] } else { args };
     let command = [&["run", "--release", "--quiet", "--", "--lab", "bench"], &args[..]].concat();
@@ -63,6 +68,6 @@ pub(crate) fn cargo(step: &str, args: &[&str], variables: &[(&str, &str)]) -> an
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a step took, for people")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -104,7 +104,15 @@ impl Lowering<'_> {
         };
         let mut read = Read::default();
         let at = statement.keyword();
-        Matcher { keyword, at, rest: words, read: &mut read, diagnostics: self.diagnostics }.run();
+        Matcher {
+            keyword,
+            at,
+            rest: words,
+            later: Vec::new(),
+            read: &mut read,
+            diagnostics: self.diagnostics,
+        }
+        .run();
         if keyword.status == Status::Active {
             self.inactive_options(keyword, &read);
         }
@@ -131,7 +139,7 @@ pub(crate) fn read_silently<'s>(keyword: &'static Keyword, statement: &'s Statem
     };
     let mut read = Read::default();
     let (at, diagnostics) = (statement.keyword(), &mut Vec::new());
-    Matcher { keyword, at, rest: words, read: &mut read, diagnostics }.run();
+    Matcher { keyword, at, rest: words, later: Vec::new(), read: &mut read, diagnostics }.run();
     read
 }
 
@@ -139,6 +147,8 @@ struct Matcher<'a, 's> {
     keyword: &'static Keyword,
     at: Option<&'s Word>,
     rest: &'s [Word],
+    /// What may follow the optional groups that are being read, outermost first.
+    later: Vec<&'static [Item]>,
     read: &'a mut Read<'s>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
@@ -164,10 +174,11 @@ impl<'s> Matcher<'_, 's> {
                     }
                 }
                 Item::Optional(inner) => {
-                    let later = items.get(at + 1..).unwrap_or_default();
-                    if self.enters(inner, later, option) {
+                    self.later.push(items.get(at + 1..).unwrap_or_default());
+                    if self.enters(inner, option) {
                         self.items(inner, option);
                     }
+                    self.later.pop();
                 }
                 Item::Options => {
                     if let Some(block) = option.unwrap_or(self.keyword).block() {
@@ -185,15 +196,21 @@ impl<'s> Matcher<'_, 's> {
         self.rest.first().is_some_and(fits)
     }
 
-    /// Whether the next word belongs to an optional group: it fits there, or nowhere else.
-    fn enters(&self, group: &[Item], later: &[Item], option: Option<&'static Keyword>) -> bool {
+    /// Whether the next word belongs to an optional group: it fits there, or nowhere else. A word
+    /// that is an option of the line is never anything else.
+    fn enters(&self, group: &[Item], option: Option<&'static Keyword>) -> bool {
         let Some(word) = self.rest.first() else { return false };
-        let fits = |item: &Item| match (item, item.first()) {
-            (Item::Options, _) => true,
-            (_, Some(kind)) => kind.read(&word.text).is_ok(),
-            (_, None) => false,
+        let takes = |item: &Item| match (item.is_options(), item.first()) {
+            (true, _) => true,
+            (false, kind) => kind.is_some_and(|kind| kind.read(&word.text).is_ok()),
         };
-        group.first().is_some_and(fits) || (option.is_none() && !later.iter().any(fits))
+        let mut later = self.later.iter().copied().flatten();
+        let options = later.clone().any(Item::is_options) && !group.iter().any(Item::is_options);
+        let block = option.unwrap_or(self.keyword).block().filter(|_| options);
+        if block.is_some_and(|block| block.option(&word.text).is_some()) {
+            return false;
+        }
+        group.first().is_some_and(takes) || (option.is_none() && !later.any(takes))
     }
 
     fn one(&mut self, kind: &'static Kind, option: Option<&'static Keyword>) {
@@ -270,6 +287,10 @@ impl<'s> Matcher<'_, 's> {
                 if outer.is_some() {
                     return;
                 }
+                if let Some(kind) = self.optional(word) {
+                    self.one(kind, None);
+                    continue;
+                }
                 self.rest = rest;
                 if self
                     .unknown_option(block, word)
@@ -289,6 +310,7 @@ impl<'s> Matcher<'_, 's> {
                 self.unknown_option(block, word);
                 continue;
             }
+            self.diagnostics.extend(super::keyword::outdated(block, word, option));
             if option.arguments.items.is_empty() {
                 self.read.matched.push(Matched {
                     value: Value::Bool(true),
@@ -298,6 +320,14 @@ impl<'s> Matcher<'_, 's> {
             }
             self.items(&option.arguments.items, Some(option));
         }
+    }
+
+    /// What a word among the options of a list's line is when it is one of those that may also
+    /// stand before them: a route's destination.
+    fn optional(&self, word: &Word) -> Option<&'static Kind> {
+        let items = self.keyword.arguments.items.iter().filter(|_| self.is_list());
+        let optional = items.filter(|item| matches!(item, Item::Optional(_)));
+        optional.filter_map(Item::first).find(|kind| kind.read(&word.text).is_ok())
     }
 
     /// Whether the keyword is a line of a list, whose block's entries are other lines.

@@ -31,23 +31,9 @@ impl Lowering<'_> {
             );
             return None;
         }
-        self.outdated(block, word, keyword);
+        self.diagnostics.extend(outdated(block, word, keyword));
         self.check_block(word, keyword, statement);
         Some(keyword)
-    }
-
-    fn outdated(&mut self, block: &Block, word: &Word, keyword: &Keyword) {
-        let Age::OldNameOf(name) = keyword.age else { return };
-        let message = format!("`{}` is an old spelling", word.text);
-        let elsewhere = match block.keyword(name) {
-            Some(_) => None,
-            None => table::homes(name).first().map(|home| full(home.path)),
-        };
-        let hint = match elsewhere {
-            Some(home) => format!("write `{name}` in {home}"),
-            None => format!("write `{name}`"),
-        };
-        self.diagnostics.push(Diagnostic::note(Code::Deprecated, word.span, message).hint(hint));
     }
 
     fn check_block(&mut self, word: &Word, keyword: &Keyword, statement: &Statement) {
@@ -72,6 +58,23 @@ impl Lowering<'_> {
         }
     }
 }
+
+/// What to say of an old spelling of a keyword or option of the block.
+pub(super) fn outdated(block: &Block, word: &Word, keyword: &Keyword) -> Option<Diagnostic> {
+    let Age::OldNameOf(name) = keyword.age else { return None };
+    let here = block.keyword(name).or(block.option(name)).is_some();
+    let elsewhere = table::homes(name).into_iter().next().filter(|_| !here);
+    let hint = match elsewhere {
+        Some(home) => format!("write `{name}` in {}", full(home.path)),
+        None => format!("write `{name}`"),
+    };
+    let message = format!("`{}` is an old spelling", word.text);
+    let found = Diagnostic::note(Code::Deprecated, word.span, message).hint(hint);
+    Some(if DEPRECATED.contains(&keyword.name) { found.class(Class::Error) } else { found })
+}
+
+/// Old spellings that keepalived reports; the others it takes in silence.
+const DEPRECATED: [&str; 3] = ["nb_get_retry", "gw", "or"];
 
 /// The diagnostic for a word that is no keyword of the block.
 fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {

@@ -181,6 +181,15 @@ impl<'a> Reader<'a> {
         let only_comment = text.is_empty() && !glyphs.is_empty();
         if only_comment && self.unfinished.is_some() {
             // A remark between the lines of a definition does not end it.
+            if let Some(span) = glyph::span(glyphs) {
+                let message = "keepalived 2.4 ends the definition at this comment";
+                self.findings.push(
+                    Diagnostic::warning(Code::BadDirective, span, message)
+                        .label("read on here")
+                        .hint("put the comment above the definition")
+                        .class(Class::Error),
+                );
+            }
             return;
         }
         self.written_line(text);

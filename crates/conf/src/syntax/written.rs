@@ -76,6 +76,10 @@ impl Reader<'_> {
         if !line.expanded {
             return self.expand(text, looped, &line, queue);
         }
+        if matches!(first.char, '#' | '!') {
+            // A reference that becomes `#` in one setting and nothing in another switches lines off.
+            return;
+        }
         match include::include(text) {
             Some(include) => self.include(&include),
             None => {

@@ -104,6 +104,16 @@ impl Arguments {
 }
 
 impl Item {
+    /// Whether it begins with options by name.
+    #[must_use]
+    pub fn is_options(&self) -> bool {
+        match self {
+            Self::Options => true,
+            Self::Optional(items) => items.first().is_some_and(Self::is_options),
+            Self::One(_) | Self::Several(_) => false,
+        }
+    }
+
     /// The kind of its first word.
     #[must_use]
     pub fn first(&self) -> Option<&Kind> {

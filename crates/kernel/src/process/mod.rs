@@ -2,6 +2,7 @@
 
 mod daemon;
 mod fork;
+mod peak;
 mod pid_file;
 mod sandbox;
 pub mod signal;
@@ -17,6 +18,7 @@ use rustix::{
 
 pub use daemon::{Launch, daemonize};
 pub(crate) use fork::{exit, fork, ignore_children, keep_only};
+pub use peak::wait_with_peak;
 pub use pid_file::{PidFile, PidFileError};
 pub use rustix::process::{Pid, getpid};
 pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, Surroundings, spawn};
