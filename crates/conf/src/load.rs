@@ -18,6 +18,8 @@ pub struct Options {
     pub config_id: String,
     /// Seeds `${_RANDOM}`.
     pub seed: u64,
+    /// Every failure of an include is a mistake (`-e`).
+    pub include_check: bool,
     /// What `${_ENV NAME}` sees.
     pub environment: BTreeMap<String, String>,
     /// The machine to compare the file with. `None`: nothing is said about interfaces and the

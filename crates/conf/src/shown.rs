@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use crate::{Diagnostic, Sources, Span, Statement};
 
 /// The character itself, or a visible one that stands for it: terminals obey control
@@ -29,13 +31,22 @@ pub(crate) fn plain(text: &str) -> String {
 /// `auth_pass` or `$PASSWORD=`. It works where the file is broken, too.
 pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
+    let mut done = 0;
+    let find = |word: &'static str| memmem::find_iter(text.as_bytes(), word);
+    let mut telltales: Vec<usize> = find("pas").chain(find("PAS")).collect();
+    telltales.sort_unstable();
+    for found in telltales {
+        if found < done {
+            continue;
+        }
+        let start = text.get(..found).and_then(|head| head.rfind('\n')).map_or(0, |at| at + 1);
+        let line = text.get(start..).and_then(|rest| rest.split_inclusive('\n').next());
+        let Some(line) = line else { continue };
         if let Some(at) = secret_start(line) {
             let tail = line.get(at..).unwrap_or_default();
             ranges.extend(words(tail).map(|word| start + at + word.start..start + at + word.end));
         }
-        start += line.len();
+        done = start + line.len();
     }
     ranges
 }
@@ -81,7 +92,8 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Hides the secrets that only the tree shows: keys, and definitions behind a reference.
+/// Hides the secrets that only the tree shows: keys, and definitions behind a reference. Virtual
+/// servers, of which there may be very many, have none.
 pub(crate) fn hide(tree: &[Statement], sources: &mut Sources) {
     let mut secrets = Vec::new();
     collect(tree, sources, &mut secrets);
@@ -98,7 +110,7 @@ fn collect(tree: &[Statement], sources: &Sources, secrets: &mut Vec<Span>) {
         } else if is(&statement, "auth_hmac") {
             let keys = statement.statements().iter().filter(|inner| is(inner, "key"));
             keys.for_each(|key| values(key, sources, secrets));
-        } else {
+        } else if !is(&statement, "virtual_server") {
             collect(statement.statements(), sources, secrets);
         }
     }

@@ -211,8 +211,8 @@ impl Source {
 
     fn line_starts(&self) -> &[usize] {
         self.line_starts.get_or_init(|| {
-            let newlines = self.text().match_indices('\n');
-            std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+            let newlines = memchr::memchr_iter(b'\n', self.text().as_bytes());
+            std::iter::once(0).chain(newlines.map(|at| at + 1)).collect()
         })
     }
 

@@ -328,7 +328,10 @@ fn a_peer_is_another_node() {
     expect(&own, Code::PeerIsSelf, 7, "192.0.2.1", "other nodes");
     let none = with(" unicast_peer {\n }");
     expect(&none, Code::PeersMissing, 5, "unicast_peer", "list the other nodes");
-    expect(&with(" unicast_peer {\n host\n 192.0.2.9\n }"), Code::BadAddress, 6, "host", "");
+    expect(&with(" unicast_peer {\n host\n 192.0.2.9\n }"), Code::BadAddress, 6, "host", "names");
+    let with_length = with(" unicast_peer {\n 192.0.2.9/24\n }");
+    expect(&with_length, Code::BadAddress, 6, "192.0.2.9/24", "write `192.0.2.9`");
+    assert_eq!(warnings(&with_length), [], "it is used");
 }
 
 #[test]
@@ -402,6 +405,21 @@ fn values_out_of_range_fall_back() {
         "192.0.2.2",
         "one address",
     );
+}
+
+#[test]
+fn an_option_that_is_misspelled_takes_its_value_along() {
+    let loaded = with(" virtual_ipaddress {\n 192.0.2.1 devv eth1\n }");
+    expect(&loaded, Code::UnknownOption, 6, "devv", "did you mean `dev`?");
+    assert_eq!(warnings(&loaded), [Code::UnknownOption], "the value is no mistake of its own");
+}
+
+#[test]
+fn an_old_spelling_says_where_its_new_one_belongs() {
+    let loaded = with(" thread_timer_expired 3\n lvs_sync_daemon_interface eth1");
+    let found = loaded.diagnostics.iter().filter(|found| found.code == Code::Deprecated);
+    let hints: Vec<_> = found.map(|found| found.hint.as_deref().unwrap_or_default()).collect();
+    assert_eq!(hints, ["write `timer_expired_backup`", "write `lvs_sync_daemon` in `global_defs`"]);
 }
 
 #[test]

@@ -75,6 +75,8 @@ fn an_interface_that_the_machine_lacks_is_said_once_with_the_nearest_name() {
     assert_eq!(found.keepalived, Some(Class::Error));
     assert_eq!(test_exit_code(&loaded.diagnostics), 5);
     assert!(loaded.model.is_some(), "it may come later");
+    let number = check(&instance("").replace("eth0", "eth7"), &machine());
+    expect(&number, Code::InterfaceAbsent, 2, "eth7", "it has eth0, eth1");
     let unlike = check(&instance("").replace("eth0", "bond0.17"), &machine());
     expect(&unlike, Code::InterfaceAbsent, 2, "bond0.17", "it has eth0, eth1");
 }

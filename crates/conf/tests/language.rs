@@ -180,6 +180,27 @@ fn a_missing_include_is_as_grave_as_its_keyword_says() {
 }
 
 #[test]
+fn include_check_holds_for_the_includes_below_it_in_its_own_file() {
+    let fatal = |text: &str| {
+        let files = Memory::default().with(
+            "/etc/keepalived/sub.conf",
+            "include gone*.conf\nglobal_defs {\n include_check\n}\n",
+        );
+        let loaded = load_with(text, files);
+        let missing = loaded.diagnostics.iter().filter(|d| d.code == Code::IncludeMissing);
+        missing.filter(|found| found.keepalived.is_some()).count()
+    };
+    assert_eq!(fatal("include gone*.conf\nglobal_defs {\n include_check\n}\n"), 0);
+    assert_eq!(fatal("global_defs {\n include_check\n}\ninclude gone*.conf\n"), 1);
+    assert_eq!(fatal("global_defs {\n include_check match\n}\ninclude gone*.conf\n"), 0);
+    assert_eq!(fatal("global_defs {\n include_check +wildcard_match\n}\ninclude gone*.conf\n"), 1);
+    let removed =
+        "global_defs {\n include_check\n include_check -wildcard_match\n}\ninclude gone*.conf\n";
+    assert_eq!(fatal(removed), 0);
+    assert_eq!(fatal("include sub.conf\ninclude gone*.conf\n"), 0, "what a file says ends with it");
+}
+
+#[test]
 fn long_lines_nul_bytes_marks_and_broken_text_are_reported() {
     let long = format!("global_defs {{\n router_id {}\n}}\n", "x".repeat(1100));
     assert_eq!(find(&load(&long), Code::LongLine).severity, Severity::Warning);

@@ -27,6 +27,8 @@ pub struct Options {
     pub respawn: bool,
     /// Leave SIGINT to a debugger (`--ignore-sigint`).
     pub ignore_interrupt: bool,
+    /// Every failure of an include is a mistake (`--all-config`).
+    pub include_check: bool,
     /// Log the resolved configuration at start (`--dump-conf`).
     pub dump: bool,
     /// The name that processes show: `keepalived` or `standfast`.

@@ -88,7 +88,8 @@ pub(crate) fn main(check: &Check) -> anyhow::Result<u8> {
     if files.is_empty() {
         files.push(CONFIGURATION.into());
     }
-    let report = Report::of(&files, check.config_id.clone(), &check.root, check.on_this_host);
+    let report =
+        Report::of(&files, check.config_id.clone(), &check.root, check.on_this_host, false);
     match check.format {
         Format::Human => print(&report.human(check.color.here(io::stdout().is_terminal())))?,
         Format::Json => print(&report.json()?)?,
@@ -133,6 +134,7 @@ impl Report {
         config_id: Option<String>,
         root: &Path,
         on_this_host: bool,
+        include_check: bool,
     ) -> Self {
         let compared = on_this_host || (files.len() == 1 && root == Path::new("/"));
         let options = Options {
@@ -140,6 +142,7 @@ impl Report {
             environment: environment(),
             host: compared.then(host::look).flatten(),
             on_this_host,
+            include_check,
             ..Options::default()
         };
         let disk = Disk { root: root.to_owned() };

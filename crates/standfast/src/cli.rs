@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use standfast_daemon::Options;
 
 use crate::{
@@ -80,6 +80,12 @@ enum Command {
     },
 }
 
+/// Commands, options and their texts.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command that was asked for. The exit code.
 pub(crate) fn main() -> anyhow::Result<u8> {
     let cli = match Cli::try_parse() {
@@ -103,6 +109,7 @@ pub(crate) fn main() -> anyhow::Result<u8> {
             vrrp: true,
             respawn: true,
             ignore_interrupt: false,
+            include_check: false,
             dump: false,
             name: "standfast".to_owned(),
             inactive: Vec::new(),

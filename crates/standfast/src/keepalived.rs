@@ -23,7 +23,8 @@ pub(crate) const NAME: &str = "keepalived";
 /// keepalived's exit code for options that it does not know.
 const USAGE_ERROR: u8 = 1;
 
-const USAGE: &str = "\
+/// What `keepalived --help` prints.
+pub const USAGE: &str = "\
 Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
 
   -f, --use-file=FILE          configuration file (/etc/keepalived/keepalived.conf)
@@ -42,6 +43,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -r, --vrrp_pid=FILE          pid file of the VRRP process (/run/vrrp.pid)
   -u, --umask=MASK             umask of files that are written
   -m, --core-dump              allow core files
+  -e, --all-config             every include that finds nothing is a mistake
       --ignore-sigint          ignore SIGINT
       --signum=NAME            print the number of a signal: HUP STOP DATA STATS STATS_CLEAR JSON
   -v, --version                version
@@ -53,7 +55,7 @@ Accepted, and said at start to be without effect in this version: -a -A -b -B -c
 /// What the options ask for.
 enum Task {
     Run(Options),
-    Test { file: PathBuf, config_id: Option<String>, log: Option<PathBuf> },
+    Test { file: PathBuf, config_id: Option<String>, include_check: bool, log: Option<PathBuf> },
     Print(String),
     Refuse(String),
 }
@@ -62,7 +64,9 @@ enum Task {
 pub(crate) fn main() -> anyhow::Result<u8> {
     match parse(Parser::from_env())? {
         Task::Run(options) => standfast_daemon::run(options),
-        Task::Test { file, config_id, log } => test(&file, config_id, log),
+        Task::Test { file, config_id, include_check, log } => {
+            test(&file, config_id, include_check, log)
+        }
         Task::Print(text) => print(&text).map(|()| 0),
         Task::Refuse(text) => {
             say(&format!("keepalived: {text}"));
@@ -74,9 +78,11 @@ pub(crate) fn main() -> anyhow::Result<u8> {
 fn test(
     file: &std::path::Path,
     config_id: Option<String>,
+    include_check: bool,
     log: Option<PathBuf>,
 ) -> anyhow::Result<u8> {
-    let report = Report::of(&[file.to_owned()], config_id, std::path::Path::new("/"), false);
+    let root = std::path::Path::new("/");
+    let report = Report::of(&[file.to_owned()], config_id, root, false, include_check);
     let text = report.human(check::colored(log.is_none() && io::stderr().is_terminal()));
     match log {
         Some(path) => {
@@ -119,6 +125,7 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('r') | Arg::Long("vrrp_pid") => {
                 options.pulse_pid_file = parser.value()?.into();
             }
+            Arg::Short('e') | Arg::Long("all-config") => options.include_check = true,
             Arg::Long("ignore-sigint") => options.ignore_interrupt = true,
             Arg::Short('S') | Arg::Long("log-facility") => {
                 let text = parser.value()?.string()?;
@@ -147,10 +154,10 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Value(word) => {
                 return Ok(Task::Refuse(format!("unexpected word: {}", word.to_string_lossy())));
             }
-            Arg::Short(_) | Arg::Long(_) => match inactive(&arg) {
+            Arg::Short(_) | Arg::Long(_) => match Inactive::of(&arg) {
                 None => return Ok(Task::Refuse(arg.unexpected().to_string())),
-                Some((text, takes)) => {
-                    options.inactive.push(text.to_owned());
+                Some(Inactive { long, takes, why, .. }) => {
+                    options.inactive.push(format!("--{long}: {why}"));
                     match takes {
                         Takes::Nothing => {}
                         Takes::Value => drop(parser.value()?),
@@ -163,8 +170,8 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
     options.vrrp = vrrp_only || !checks_only;
     Ok(match test {
         Some(log) => {
-            let Options { file, config_id, .. } = options;
-            Task::Test { file, config_id, log: log.map(PathBuf::from) }
+            let Options { file, config_id, include_check, .. } = options;
+            Task::Test { file, config_id, include_check, log: log.map(PathBuf::from) }
         }
         None => Task::Run(options),
     })
@@ -183,6 +190,7 @@ fn defaults() -> Options {
         vrrp: true,
         respawn: true,
         ignore_interrupt: false,
+        include_check: false,
         dump: false,
         name: NAME.to_owned(),
         inactive: Vec::new(),
@@ -194,64 +202,93 @@ fn attached(parser: &mut Parser) -> Option<OsString> {
     parser.optional_value()
 }
 
-#[derive(Clone, Copy)]
-enum Takes {
+/// An option of keepalived that is accepted and does nothing here.
+#[derive(Clone, Copy, Debug)]
+pub struct Inactive {
+    /// Its letter.
+    pub short: Option<char>,
+    /// Its long name.
+    pub long: &'static str,
+    /// Whether a value belongs to it.
+    pub takes: Takes,
+    /// Why it does nothing.
+    pub why: &'static str,
+}
+
+/// Whether an option has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// None.
     Nothing,
+    /// The next word, or what is attached.
     Value,
+    /// Only what is attached, if anything.
     Attached,
 }
 
 /// Options of keepalived that do nothing here, and what the operator is told.
-fn inactive(arg: &Arg<'_>) -> Option<(&'static str, Takes)> {
-    use Takes::{Attached, Nothing, Value};
-    Some(match arg {
-        Arg::Short('c') | Arg::Long("checkers_pid") => {
-            ("--checkers_pid: health checks are not active in this version", Value)
-        }
-        Arg::Short('b') | Arg::Long("bfd_pid") => {
-            ("--bfd_pid: BFD is not active in this version", Value)
-        }
-        Arg::Short('B') | Arg::Long("no_bfd") => {
-            ("--no_bfd: BFD is not active in this version anyway", Nothing)
-        }
-        Arg::Short('x') | Arg::Long("snmp") => {
-            ("--snmp: SNMP is not active in this version", Nothing)
-        }
-        Arg::Short('A') | Arg::Long("snmp-agent-socket") => {
-            ("--snmp-agent-socket: SNMP is not active in this version", Value)
-        }
-        Arg::Short('g') | Arg::Long("log-file") => {
-            ("--log-file is not active in this version; use syslog or --log-console", Attached)
-        }
-        Arg::Long("flush-log-file") => ("--flush-log-file is not active in this version", Nothing),
-        Arg::Short('V') | Arg::Long("dont-release-vrrp") => {
-            ("--dont-release-vrrp: addresses are leases and end with the daemon", Nothing)
-        }
-        Arg::Short('I') | Arg::Long("dont-release-ipvs") => {
-            ("--dont-release-ipvs: IPVS is not active in this version", Nothing)
-        }
-        Arg::Short('a') | Arg::Long("address-monitoring") => {
-            ("--address-monitoring is not active in this version", Nothing)
-        }
-        Arg::Short('M') | Arg::Long("core-dump-pattern") => {
-            ("--core-dump-pattern: the kernel's pattern is left as it is", Attached)
-        }
-        Arg::Short('s') | Arg::Long("namespace") => {
-            ("--namespace is not active in this version; start it with `ip netns exec`", Value)
-        }
-        Arg::Short('e') | Arg::Long("all-config") => {
-            ("--all-config is not active in this version", Nothing)
-        }
-        Arg::Long("config-fd") => ("--config-fd is keepalived's own affair", Value),
-        Arg::Short('L') | Arg::Long("mem-check-log") => {
-            ("--mem-check-log: nothing to check here", Nothing)
-        }
-        Arg::Short('O') | Arg::Long("openssl-mem-check") => {
-            ("--openssl-mem-check: nothing to check here", Nothing)
-        }
-        Arg::Long("perf" | "debug") => ("--perf and --debug are not active here", Attached),
-        Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return None,
-    })
+pub const INACTIVE: &[Inactive] = &[
+    inactive(
+        Some('c'),
+        "checkers_pid",
+        Takes::Value,
+        "health checks are not active in this version",
+    ),
+    inactive(Some('b'), "bfd_pid", Takes::Value, "BFD is not active in this version"),
+    inactive(Some('B'), "no_bfd", Takes::Nothing, "BFD is not active in this version anyway"),
+    inactive(Some('x'), "snmp", Takes::Nothing, "SNMP is not active in this version"),
+    inactive(Some('A'), "snmp-agent-socket", Takes::Value, "SNMP is not active in this version"),
+    inactive(
+        Some('g'),
+        "log-file",
+        Takes::Attached,
+        "not active in this version; use syslog or --log-console",
+    ),
+    inactive(None, "flush-log-file", Takes::Nothing, "not active in this version"),
+    inactive(
+        Some('V'),
+        "dont-release-vrrp",
+        Takes::Nothing,
+        "addresses are leases and end with the daemon",
+    ),
+    inactive(Some('I'), "dont-release-ipvs", Takes::Nothing, "IPVS is not active in this version"),
+    inactive(Some('a'), "address-monitoring", Takes::Nothing, "not active in this version"),
+    inactive(
+        Some('M'),
+        "core-dump-pattern",
+        Takes::Attached,
+        "the kernel's pattern is left as it is",
+    ),
+    inactive(
+        Some('s'),
+        "namespace",
+        Takes::Value,
+        "not active in this version; start it with `ip netns exec`",
+    ),
+    inactive(None, "config-fd", Takes::Value, "keepalived's own affair"),
+    inactive(Some('L'), "mem-check-log", Takes::Nothing, "nothing to check here"),
+    inactive(Some('O'), "openssl-mem-check", Takes::Nothing, "nothing to check here"),
+    inactive(None, "perf", Takes::Attached, "not active here"),
+    inactive(None, "debug", Takes::Attached, "not active here"),
+];
+
+const fn inactive(
+    short: Option<char>,
+    long: &'static str,
+    takes: Takes,
+    why: &'static str,
+) -> Inactive {
+    Inactive { short, long, takes, why }
+}
+
+impl Inactive {
+    fn of(arg: &Arg<'_>) -> Option<&'static Self> {
+        INACTIVE.iter().find(|option| match arg {
+            Arg::Short(letter) => option.short == Some(*letter),
+            Arg::Long(name) => option.long == *name,
+            Arg::Value(_) => false,
+        })
+    }
 }
 
 fn version() -> String {

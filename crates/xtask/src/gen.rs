@@ -1,5 +1,11 @@
 //! Files that are made from others: written by `cargo xtask gen`, compared by its `--check`.
 
+mod compatibility;
+mod completions;
+mod entry;
+mod man;
+mod reference;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -22,7 +28,13 @@ struct Producer {
 }
 
 /// To add a generator, add a row.
-const PRODUCERS: &[Producer] = &[Producer { folder: Some(DIAGNOSTICS), files: diagnostics }];
+const PRODUCERS: &[Producer] = &[
+    Producer { folder: Some(DIAGNOSTICS), files: diagnostics },
+    Producer { folder: Some(reference::FOLDER), files: reference::files },
+    Producer { folder: Some(man::FOLDER), files: man::files },
+    Producer { folder: Some(completions::FOLDER), files: completions::files },
+    Producer { folder: None, files: compatibility::files },
+];
 
 const DIAGNOSTICS: &str = "docs/diagnostics";
 

@@ -20,7 +20,7 @@ cargo xtask TASK
   bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
   lab [ARGS]    the demo
   fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
-  gen [--check] write what is generated (docs/diagnostics); --check: say what is stale
+  gen [--check] write what is generated in docs; --check: say what is stale
   tidy          the house's own rules: layers, sizes, words
 ";
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::say;
 
 /// A program of a package, and what can't be tested without it.
-const WANTED: [(&str, &str, &str); 9] = [
+const WANTED: [(&str, &str, &str); 10] = [
     ("keepalived", "/usr/sbin/keepalived", "keepalived as the other node"),
     ("nginx-light", "/usr/sbin/nginx", "nginx behind the address"),
     ("tshark", "/usr/bin/tshark", "that every packet we send is well-formed"),
@@ -16,6 +16,7 @@ const WANTED: [(&str, &str, &str); 9] = [
     ("haproxy", "/usr/sbin/haproxy", "HAProxy in front of the address"),
     ("tcpdump", "/usr/bin/tcpdump", "what is on the wire when an address is put back"),
     ("iproute2", "/bin/ip", "an address that somebody deletes"),
+    ("groff-base", "/usr/bin/groff", "that the manual pages are well-formed"),
     ("procps", "/usr/bin/ps", "check scripts that look for processes"),
 ];
 /// Says no to every service that a package wants to start.

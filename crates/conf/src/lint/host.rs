@@ -16,17 +16,17 @@ pub(super) fn lint(view: View<'_>, options: &Options, diagnostics: &mut Vec<Diag
     let Some(host) = &options.host else { return };
     let severity = if options.on_this_host { Severity::Error } else { Severity::Warning };
     let interfaces_there = interface::lint(view, host, severity, diagnostics);
-    let instances = view.instances();
-    let sources_there = sources(&instances, host, options.on_this_host, diagnostics);
+    let instances = view.instances;
+    let sources_there = sources(instances, host, options.on_this_host, diagnostics);
     // Else it is some other machine's file: what this one has on its interfaces says nothing.
     let is_for_this_host = options.on_this_host || (interfaces_there && sources_there);
-    for instance in &instances {
+    for instance in instances {
         let Some(interface) = host.interface(instance.config.interface.as_str()) else { continue };
         carries(instance, interface, severity, diagnostics);
         if is_for_this_host {
             outside(instance, host, diagnostics);
             own_addresses(instance, host, diagnostics);
-            unsaid_source(instance, interface, &instances, diagnostics);
+            unsaid_source(instance, interface, instances, diagnostics);
         }
     }
 }
@@ -45,7 +45,7 @@ fn carries(
         let found = Diagnostic::new(Code::NoMulticast, severity, span, message);
         diagnostics.push(
             found
-                .label("keepalived leaves the instance out")
+                .label("the nodes do not hear each other; keepalived leaves the instance out")
                 .hint("list the other nodes in `unicast_peer`")
                 .class(Class::Error),
         );
@@ -92,7 +92,8 @@ fn sources(
         let own = interface.into_iter().flat_map(|interface| &interface.addresses);
         let own = own.map(|own| own.address()).find(IpAddr::is_ipv4);
         let found = match own {
-            Some(own) => found.hint(format!("{} has {own}", config.interface)),
+            Some(own) => found
+                .hint(format!("write an address of this machine: {} has {own}", config.interface)),
             None => found.hint("write an address of this machine, or delete the line"),
         };
         diagnostics.push(also_at(found, others));
@@ -192,7 +193,7 @@ fn no_owner(instance: &Instance<'_>, host: &Host, diagnostics: &mut Vec<Diagnost
     }
     // Says more than the general note about 255.
     diagnostics.retain(|found| found.code != Code::AddressOwner || found.primary.span != span);
-    let message = "priority 255 is for the owner of the address; this machine has none of them";
+    let message = "priority 255 is for the addresses' owner; this machine has none of them";
     diagnostics.push(
         Diagnostic::warning(Code::NotOwner, span, message)
             .label("takes the address at once and always; no tracker's weight lowers it")

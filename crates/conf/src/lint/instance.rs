@@ -8,14 +8,14 @@ use super::view::{Instance, View, inside};
 use crate::{Code, Diagnostic, Span, Statement};
 
 pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
-    let instances = view.instances();
+    let instances = view.instances;
     let mut moving: BTreeMap<IpAddr, &Instance<'_>> = BTreeMap::new();
-    for instance in &instances {
+    for instance in instances {
         for held in &instance.config.addresses {
             moving.entry(held.prefix.address()).or_insert(instance);
         }
     }
-    for instance in &instances {
+    for instance in instances {
         let Instance { config, origin, .. } = instance;
         if let (Some(source), Some(span)) = (config.source.map(IpAddr::V4), origin.source)
             && let Some(holder) = moving.get(&source)

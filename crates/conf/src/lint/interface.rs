@@ -82,10 +82,16 @@ fn hint(name: &str, host: &Host) -> Option<String> {
         .filter(|interface| !interface.loopback)
         .map(|interface| interface.name.as_str())
         .collect();
-    if let Some(likely) = best(name, names.iter().copied()) {
+    // Of eth0 and eth1 neither is more likely to be meant by eth7.
+    let same_number = |known: &&str| digits(known).eq(digits(name));
+    if let Some(likely) = best(name, names.iter().copied().filter(same_number)) {
         return Some(format!("did you mean `{likely}`?"));
     }
     let (listed, more) = names.split_at_checked(LISTED_MAX).unwrap_or((&names, &[]));
     let dots = if more.is_empty() { "" } else { ", ..." };
     (!listed.is_empty()).then(|| format!("it has {}{dots}", listed.join(", ")))
+}
+
+fn digits(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(char::is_ascii_digit)
 }

@@ -23,20 +23,26 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let list = lists.last().and_then(|list| list.keyword());
     if let Some(list) = list.filter(|_| mailboxes.is_empty()) {
         diagnostics.push(
-            Diagnostic::warning(Code::NoMailbox, list.span, "there is no address in the list")
-                .label("no mail is ever sent")
-                .hint("list addresses, one on each line, or delete the block")
-                .class(Class::Error),
+            Diagnostic::warning(
+                Code::NoMailbox,
+                list.span,
+                "`notification_email` lists no address",
+            )
+            .label("no mail is ever sent")
+            .hint("list addresses, one on each line, or delete the block")
+            .class(Class::Error),
         );
     } else if let Some(alert) = alert {
         if mailboxes.is_empty() {
             diagnostics.push(
-                Diagnostic::warning(Code::AlertWithoutMailbox, alert, "there is nobody to mail to")
+                Diagnostic::warning(Code::AlertWithoutMailbox, alert, "mail goes to nobody")
+                    .label("no mail is ever sent")
                     .hint("list addresses in `notification_email` of global_defs"),
             );
         } else if server.is_none() {
             diagnostics.push(
-                Diagnostic::warning(Code::AlertWithoutServer, alert, "there is no mail server")
+                Diagnostic::warning(Code::AlertWithoutServer, alert, "mail has no server to go by")
+                    .label("no mail is ever sent")
                     .hint("write `smtp_server` in global_defs, e.g. `smtp_server 127.0.0.1`"),
             );
         }

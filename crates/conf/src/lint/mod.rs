@@ -32,7 +32,8 @@ pub(crate) fn lint(
     weight::lint(model, origins, diagnostics);
     command::lint(tree, model.global.script_security, files, sources, diagnostics);
     service::lint(tree, model, origins, diagnostics);
-    let view = view::View { tree, model, origins };
+    let instances = view::instances(tree, model, origins);
+    let view = view::View { tree, model, origins, instances: &instances };
     host::lint(view, options, diagnostics);
     instance::lint(view, diagnostics);
     timing::lint(view, diagnostics);

@@ -73,7 +73,7 @@ fn user(view: View<'_>, host: Option<&Host>, diagnostics: &mut Vec<Diagnostic>) 
         Some(_) => {
             let message = "scripts run as root: there is no `script_user`, and this machine has no user `keepalived_script`";
             Diagnostic::warning(Code::ScriptAsRoot, span, message)
-                .label("keepalived does not run them at all")
+                .label("keepalived would not run them at all")
                 .hint(hint)
                 .class(Class::Error)
         }

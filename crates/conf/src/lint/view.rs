@@ -16,6 +16,8 @@ pub(super) struct View<'a> {
     pub(super) tree: &'a [Statement],
     pub(super) model: &'a Model,
     pub(super) origins: &'a Origins,
+    /// The instances of the model, in the order of the file.
+    pub(super) instances: &'a [Instance<'a>],
 }
 
 /// An instance that would run.
@@ -35,25 +37,25 @@ impl<'a> View<'a> {
     pub(super) fn globals(self, keyword: &'static str) -> impl Iterator<Item = &'a Statement> {
         self.blocks("global_defs").flat_map(move |block| inside(block, keyword))
     }
+}
 
-    /// The instances of the model, in the order of the file.
-    pub(super) fn instances(self) -> Vec<Instance<'a>> {
-        let configs: BTreeMap<&str, &InstanceConfig> = self
-            .model
-            .failover
-            .instances
-            .iter()
-            .map(|config| (config.name.as_str(), config))
-            .collect();
-        let instance = |block: &'a Statement| {
-            let name = block.parameters().first()?;
-            let config = *configs.get(name.text.as_str())?;
-            let origin = self.origins.instances.get(&config.name)?;
-            // A second block of the same name is skipped.
-            (origin.name == name.span).then_some(Instance { block, config, origin })
-        };
-        self.blocks("vrrp_instance").filter_map(instance).collect()
-    }
+/// The instances of the model, in the order of the file.
+pub(super) fn instances<'a>(
+    tree: &'a [Statement],
+    model: &'a Model,
+    origins: &'a Origins,
+) -> Vec<Instance<'a>> {
+    let configs = model.failover.instances.iter();
+    let configs: BTreeMap<&str, &InstanceConfig> =
+        configs.map(|config| (config.name.as_str(), config)).collect();
+    let instance = |block: &'a Statement| {
+        let name = block.parameters().first()?;
+        let config = *configs.get(name.text.as_str())?;
+        let origin = origins.instances.get(&config.name)?;
+        // A second block of the same name is skipped.
+        (origin.name == name.span).then_some(Instance { block, config, origin })
+    };
+    tree.iter().filter(|block| is(block, "vrrp_instance")).filter_map(instance).collect()
 }
 
 impl<'a> Instance<'a> {

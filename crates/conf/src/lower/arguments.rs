@@ -269,7 +269,17 @@ impl<'s> Matcher<'_, 's> {
                     return;
                 }
                 self.rest = rest;
-                self.unknown_option(block, word);
+                if self
+                    .unknown_option(block, word)
+                    .is_some_and(|likely| !likely.arguments.items.is_empty())
+                {
+                    // The value goes with its option.
+                    let value = self
+                        .rest
+                        .split_first()
+                        .filter(|(word, _)| block.option(&word.text).is_none());
+                    self.rest = value.map_or(self.rest, |(_, rest)| rest);
+                }
                 continue;
             };
             self.rest = rest;
@@ -313,17 +323,18 @@ impl<'s> Matcher<'_, 's> {
         self.diagnostics.push(found);
     }
 
-    fn unknown_option(&mut self, block: &'static Block, word: &Word) {
+    /// Reports an option that does not exist; the one that was probably meant.
+    fn unknown_option(&mut self, block: &'static Block, word: &Word) -> Option<&'static Keyword> {
         let what = match self.is_list() {
-            true => "a line of this list".to_owned(),
+            true => "this line".to_owned(),
             false => format!("`{}`", self.keyword.name),
         };
         let message = format!("`{}` is no option of {what}; it is ignored", word.text);
         let found =
             Diagnostic::warning(Code::UnknownOption, word.span, message).class(Class::Error);
-        let names = block.options.iter().map(|option| option.name);
+        let likely = table::best(&word.text, block.options.iter().map(|option| option.name));
         let found =
-            match table::best(&word.text, names) {
+            match likely {
                 Some(likely) => found.hint(format!("did you mean `{likely}`?")),
                 None if self.is_list()
                     && self.keyword.arguments.first().is_some_and(|kind| {
@@ -335,6 +346,7 @@ impl<'s> Matcher<'_, 's> {
                 None => found,
             };
         self.diagnostics.push(found);
+        likely.and_then(|likely| block.option(likely))
     }
 
     /// Words that nothing reads.

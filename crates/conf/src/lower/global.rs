@@ -137,6 +137,8 @@ impl Lowering<'_> {
                     self.model.global.nice = Some(nice);
                 }
             }
+            // The reader has obeyed it.
+            "include_check" => {}
             // Its memory is always locked, where that is permitted.
             "vrrp_no_swap" => {}
             "vrrp_startup_delay" => {

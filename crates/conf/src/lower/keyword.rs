@@ -31,17 +31,23 @@ impl Lowering<'_> {
             );
             return None;
         }
-        self.outdated(word, keyword);
+        self.outdated(block, word, keyword);
         self.check_block(word, keyword, statement);
         Some(keyword)
     }
 
-    fn outdated(&mut self, word: &Word, keyword: &Keyword) {
+    fn outdated(&mut self, block: &Block, word: &Word, keyword: &Keyword) {
         let Age::OldNameOf(name) = keyword.age else { return };
         let message = format!("`{}` is an old spelling", word.text);
-        self.diagnostics.push(
-            Diagnostic::note(Code::Deprecated, word.span, message).hint(format!("write `{name}`")),
-        );
+        let elsewhere = match block.keyword(name) {
+            Some(_) => None,
+            None => table::homes(name).first().map(|home| full(home.path)),
+        };
+        let hint = match elsewhere {
+            Some(home) => format!("write `{name}` in {home}"),
+            None => format!("write `{name}`"),
+        };
+        self.diagnostics.push(Diagnostic::note(Code::Deprecated, word.span, message).hint(hint));
     }
 
     fn check_block(&mut self, word: &Word, keyword: &Keyword, statement: &Statement) {

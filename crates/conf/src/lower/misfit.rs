@@ -28,6 +28,7 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
     let fallback = match (problem, keyword.default) {
         (_, _) if keyword.name == "state" => "BACKUP is used".to_owned(),
         (_, _) if keyword.name == "virtual_router_id" => "the instance is left out".to_owned(),
+        (_, Default::Derived(_)) if keyword.name == "priority" => "100 is used".to_owned(),
         (Problem::Clamped(number), _) => format!("{number} is used"),
         (_, Default::Value(default)) => format!("{default} is used"),
         (_, _) => "it is ignored".to_owned(),
@@ -42,6 +43,14 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         (_, Kind::Bool) => format!("`{text}` is no boolean; the keyword is ignored"),
         (_, Kind::OneOf { .. }) if keyword.name == "state" => {
             format!("`{text}` is no state; {fallback}")
+        }
+        (_, Kind::OneOf { .. }) if matches!(keyword.name, "lb_algo" | "lvs_sched") => {
+            format!("IPVS has no scheduler `{text}`; {fallback}")
+        }
+        (_, Kind::OneOf { .. })
+            if keyword.name == "lb_kind" || keyword.name.contains("lvs_method") =>
+        {
+            format!("`{text}` is no forwarding method; {fallback}")
         }
         (_, Kind::Group(_)) => format!("`{text}` is no multicast group; {fallback}"),
         (_, Kind::Address) => format!("`{text}` is no address; {fallback}"),
@@ -83,5 +92,10 @@ fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
             None => {}
         }
     }
-    format!("`{name}` takes {kind}")
+    // The line of a list has no name that an operator knows.
+    match (name.starts_with('<'), *kind == Kind::Prefix) {
+        (true, true) => "write an address; names are not resolved".to_owned(),
+        (true, false) => format!("write {kind}"),
+        (false, _) => format!("`{name}` takes {kind}"),
+    }
 }

@@ -13,9 +13,12 @@ mod script;
 mod tracker;
 pub(crate) mod value;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+};
 
-use standfast_types::InstanceName;
+use standfast_types::{InstanceName, InterfaceName, Vrid};
 
 use crate::{
     Code, Diagnostic, Model, Origins,
@@ -35,6 +38,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) scripts: Vec<script::Draft>,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
+    /// The first instance of each virtual router id on an interface and group.
+    routers: BTreeMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
     /// Keywords without effect that the file has.
     announced: BTreeMap<(&'static str, &'static str), announce::Announced>,
     /// Where all scripts of the file are defined, above and below.
@@ -54,6 +59,7 @@ pub(crate) fn lower(
         notify: BTreeMap::new(),
         scripts: Vec::new(),
         addresses: BTreeMap::new(),
+        routers: BTreeMap::new(),
         announced: BTreeMap::new(),
         later_scripts: script_names(statements),
     };

@@ -1,5 +1,7 @@
 //! One instance's keywords together: defaults, contradictions, and what cannot run.
 
+use std::collections::btree_map::Entry;
+
 use standfast_failover::InstanceConfig;
 use standfast_types::{
     AdvertInterval, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
@@ -133,7 +135,7 @@ impl Lowering<'_> {
     /// Whether the instance runs although its `unicast_peer` is empty.
     fn peers_missing(&mut self, draft: &Draft) -> bool {
         let span = draft.peers_span.unwrap_or(draft.name.span);
-        let what = if draft.fault_without_peer { "stays in FAULT" } else { "uses multicast" };
+        let what = if draft.fault_without_peer { "is left out" } else { "uses multicast" };
         let message = format!("no unicast peer is left; instance `{}` {what}", draft.name.text);
         self.diagnostics.push(
             Diagnostic::warning(Code::PeersMissing, span, message)
@@ -329,22 +331,24 @@ impl Lowering<'_> {
             Transport::Multicast { group } => Some(*group),
             Transport::Unicast { .. } => None,
         };
-        let other = self.model.failover.instances.iter().find(|other| {
-            other.router.vrid == vrid
-                && other.interface == *interface
-                && group(&other.router.transport) == group(transport)
-        });
-        let Some(other) = other else { return };
+        let router = (vrid, interface.clone(), group(transport));
+        let other = match self.routers.entry(router) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(draft.name.text.as_str().into());
+                return;
+            }
+            Entry::Occupied(occupied) => occupied.get().clone(),
+        };
         let span = draft.vrid.map_or(draft.name.span, |(_, span)| span);
         let message =
-            format!("virtual_router_id {vrid} is used on {interface} by `{}` already", other.name);
+            format!("virtual_router_id {vrid} is used on {interface} by `{}` already", other);
         let hint = "give each instance on an interface its own number";
         // Unicast routers are told apart by their peers, so keepalived runs those.
         let mut found = match group(transport) {
             Some(_) => Diagnostic::error(Code::VridReused, span, message).hint(hint),
             None => Diagnostic::warning(Code::VridReused, span, message).hint(hint),
         };
-        if let Some(origin) = self.origins.instances.get(&other.name) {
+        if let Some(origin) = self.origins.instances.get(&other) {
             found = found.also(origin.vrid, "first used here");
         }
         self.diagnostics.push(found);

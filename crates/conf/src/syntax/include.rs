@@ -22,23 +22,72 @@ const PATTERN_MAX: usize = 4096;
 const ALTERNATIVES_MAX: usize = 256;
 
 /// Which failures of an include are mistakes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Strictness {
-    /// `include`
-    Lenient,
-    /// `includer`: a file that matches and cannot be read.
-    Read,
-    /// `includem`: and a plain name that matches nothing.
-    Match,
-    /// `includew`: and a wildcard that matches nothing.
-    Wildcard,
-    /// `includeb`, `includea`: and each alternative of `{a,b}` that matches nothing.
-    Alternatives,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checks {
+    /// A file that matches and cannot be read.
+    read: bool,
+    /// A plain name that matches nothing.
+    plain: bool,
+    /// A wildcard that matches nothing.
+    wildcard: bool,
+    /// An alternative of `{a,b}` that matches nothing.
+    alternatives: bool,
+}
+
+impl Checks {
+    pub(crate) const ALL: Self =
+        Self { read: true, plain: true, wildcard: true, alternatives: true };
+
+    /// Those of a keyword, each with all that the keyword before it has.
+    fn of(keyword: &str) -> Option<Self> {
+        let none = Self::default();
+        let read = Self { read: true, ..none };
+        let plain = Self { plain: true, ..read };
+        let wildcard = Self { wildcard: true, ..plain };
+        Some(match keyword {
+            "include" => none,
+            "includer" => read,
+            "includem" => plain,
+            "includew" => wildcard,
+            "includeb" | "includea" => Self::ALL,
+            _ => return None,
+        })
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            read: self.read || other.read,
+            plain: self.plain || other.plain,
+            wildcard: self.wildcard || other.wildcard,
+            alternatives: self.alternatives || other.alternatives,
+        }
+    }
+
+    /// What `include_check` makes of them: no word means all, plain words these alone, `+` and
+    /// `-` add and remove.
+    pub(crate) fn changed(self, words: &[String]) -> Self {
+        if words.is_empty() {
+            return Self::ALL;
+        }
+        let plain = |word: &String| !word.starts_with(['+', '-']);
+        let mut checks = if words.iter().any(plain) { Self::default() } else { self };
+        for word in words {
+            let on = !word.starts_with('-');
+            match word.trim_start_matches(['+', '-']) {
+                "read" => checks.read = on,
+                "match" => checks.plain = on,
+                "wildcard_match" => checks.wildcard = on,
+                "brace_match" => checks.alternatives = on,
+                _ => {}
+            }
+        }
+        checks
+    }
 }
 
 /// An include directive.
 pub(crate) struct Include<'a> {
-    pub(crate) strictness: Strictness,
+    checks: Checks,
     /// The pattern, without quotes.
     pub(crate) pattern: &'a [Glyph],
 }
@@ -46,14 +95,7 @@ pub(crate) struct Include<'a> {
 /// The directive in a line that has no comment any more.
 pub(crate) fn include(line: &[Glyph]) -> Option<Include<'_>> {
     let (keyword, rest) = glyph::split(line, glyph::is_blank);
-    let strictness = match glyph::text(keyword).as_str() {
-        "include" => Strictness::Lenient,
-        "includer" => Strictness::Read,
-        "includem" => Strictness::Match,
-        "includew" => Strictness::Wildcard,
-        "includeb" | "includea" => Strictness::Alternatives,
-        _ => return None,
-    };
+    let checks = Checks::of(&glyph::text(keyword))?;
     let rest = glyph::trim(rest);
     let quoted = lex(rest, Comments::Stripped)
         .next()
@@ -62,7 +104,14 @@ pub(crate) fn include(line: &[Glyph]) -> Option<Include<'_>> {
         Some(token) => rest.get(token.content()).unwrap_or_default(),
         None => rest,
     };
-    (!pattern.is_empty()).then_some(Include { strictness, pattern })
+    (!pattern.is_empty()).then_some(Include { checks, pattern })
+}
+
+/// The words of an `include_check` line.
+pub(crate) fn check_words(line: &[Glyph]) -> Option<Vec<String>> {
+    let (keyword, rest) = glyph::split(line, glyph::is_blank);
+    let is_check = glyph::text(keyword) == "include_check";
+    is_check.then(|| glyph::text(rest).split_whitespace().map(str::to_owned).collect())
 }
 
 impl Reader<'_> {
@@ -92,6 +141,7 @@ impl Reader<'_> {
             self.findings.push(Diagnostic::warning(Code::Limit, span, message));
             return;
         }
+        let checks = self.checks.and(include.checks);
         for pattern in patterns {
             let paths = match self.files.glob(&pattern, &self.directory()) {
                 Ok(paths) => paths,
@@ -101,19 +151,21 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let needed =
-                if is_wildcard(&pattern) { Strictness::Wildcard } else { Strictness::Match };
-            let needed = if several { Strictness::Alternatives } else { needed };
-            if paths.is_empty() && (needed == Strictness::Match || include.strictness >= needed) {
-                self.include_missing(&pattern, span, include.strictness >= needed);
+            let (fatal, said) = match (several, is_wildcard(&pattern)) {
+                (true, _) => (checks.alternatives, checks.alternatives),
+                (false, true) => (checks.wildcard, checks.wildcard),
+                (false, false) => (checks.plain, true),
+            };
+            if paths.is_empty() && said {
+                self.include_missing(&pattern, span, fatal);
             }
             for path in paths {
                 found_any = true;
-                self.include_file(path, span, include.strictness);
+                self.include_file(path, span, checks);
             }
         }
-        if several && !found_any && include.strictness < Strictness::Alternatives {
-            self.include_missing(&pattern, span, include.strictness >= Strictness::Match);
+        if several && !found_any && !checks.alternatives {
+            self.include_missing(&pattern, span, checks.plain);
         }
     }
 
@@ -127,7 +179,7 @@ impl Reader<'_> {
         self.findings.push(found);
     }
 
-    fn include_file(&mut self, path: PathBuf, span: Span, strictness: Strictness) {
+    fn include_file(&mut self, path: PathBuf, span: Span, checks: Checks) {
         if self.open.contains(&path) {
             let message = format!("{} includes itself", path.display());
             self.findings.push(Diagnostic::warning(Code::IncludeCycle, span, message));
@@ -141,12 +193,15 @@ impl Reader<'_> {
         match self.files.read(&path) {
             Ok(bytes) => {
                 self.builder.end_statement();
+                let outside = self.checks;
                 self.file(path, bytes);
+                // What a file says about its includes ends with it.
+                self.checks = outside;
             }
             Err(error) => {
                 let message = format!("cannot read {}: {error}", path.display());
                 let mut found = Diagnostic::warning(Code::Unreadable, span, message);
-                if strictness >= Strictness::Read {
+                if checks.read {
                     found = found.class(Class::Fatal);
                 }
                 self.findings.push(found);

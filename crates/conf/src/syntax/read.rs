@@ -7,6 +7,7 @@ use super::{
     build::Builder,
     expand::{Definition, Scope},
     glyph::{self, Glyph},
+    include::Checks,
     lex::{Comments, Token, TokenKind, lex},
     line::{Expanded, Line, Plain},
     tree::{Quoting, Statement, Word},
@@ -39,6 +40,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) findings: Findings,
     pub(crate) scope: Scope<'a>,
     pub(crate) builder: Builder,
+    /// Which failures of an include are mistakes, besides those that its keyword says.
+    pub(crate) checks: Checks,
     /// The file being read and those that include it.
     pub(crate) open: Vec<PathBuf>,
     /// Lines that were read, and lines that expansions made.
@@ -75,6 +78,7 @@ impl<'a> Reader<'a> {
             findings: Findings::default(),
             scope: Scope::new(options),
             builder: Builder::new(missing),
+            checks: if options.include_check { Checks::ALL } else { Checks::default() },
             open: Vec::new(),
             lines: 0,
             made: 0,

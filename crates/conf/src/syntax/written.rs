@@ -78,7 +78,12 @@ impl Reader<'_> {
         }
         match include::include(text) {
             Some(include) => self.include(&include),
-            None => self.words(&Expanded(text), Comments::Stripped),
+            None => {
+                if let Some(words) = include::check_words(text) {
+                    self.checks = self.checks.changed(&words);
+                }
+                self.words(&Expanded(text), Comments::Stripped);
+            }
         }
     }
 

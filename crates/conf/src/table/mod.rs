@@ -9,10 +9,9 @@ mod grammar;
 mod kind;
 mod read;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use rustc_hash::FxHashMap;
 
 pub use form::Form;
 pub use grammar::{Arguments, Item};
@@ -106,8 +105,8 @@ pub struct Block {
     pub options: Vec<Keyword>,
     /// Lines that start with no keyword, and words among options that are none: addresses, names.
     pub entries: Vec<Keyword>,
-    by_name: HashMap<&'static str, usize>,
-    options_by_name: HashMap<&'static str, usize>,
+    by_name: FxHashMap<&'static str, usize>,
+    options_by_name: FxHashMap<&'static str, usize>,
 }
 
 impl Block {

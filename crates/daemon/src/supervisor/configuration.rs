@@ -24,7 +24,9 @@ pub(super) fn read(options: &Options, log: &mut Log) -> Option<Configuration> {
         .collect();
     // An interface that is not there yet may come: the machine is no reason to refuse a file.
     let (host, on_this_host) = (None, false);
-    let conf = standfast_conf::Options { config_id, seed, environment, host, on_this_host };
+    let include_check = options.include_check;
+    let conf =
+        standfast_conf::Options { config_id, seed, include_check, environment, host, on_this_host };
     let loaded = load(&options.file, &conf, &Disk::default());
     report(&loaded, log);
     let mistakes = loaded.diagnostics.iter().filter(|d| is_mistake(d)).map(identity).collect();

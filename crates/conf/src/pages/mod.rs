@@ -4,26 +4,26 @@
 //!
 //! | fence | what it holds |
 //! |---|---|
-//! | `conf` | a main file; each begins an example of its own |
+//! | `conf` | a main file; each begins an example of its own. Others cannot read it, unless with `mode=644` |
 //! | `conf node-a` | the main file of one node; nodes that follow each other are one example |
 //! | `conf fixed`, `conf fixed node-a` | how to write it: it must load without this code |
 //! | `file /path mode=755` | another file of the example above it. Without `mode` 644 |
+//! | `host` | the machine that the example above it is checked on, and what corrects it |
+//! | `host on-this-host` | the same, checked with `--on-this-host` |
+//!
+//! A line of `host` is an interface: `eth0 up multicast 192.0.2.1/24`. Its words are `up`, `multicast`,
+//! `loopback` and addresses. Without the fence nothing is known of the machine.
 //!
 //! With `bytes` behind it, a fence's `\xHH` is a byte and `\xHH{N}` is N of them.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    io,
-    path::{Path, PathBuf},
-};
+mod example;
 
-use crate::{
-    Code, Diagnostic, Files, Loaded, Options, ScriptFile, Severity, cross_node, load, render,
-};
+use std::fmt::Write;
 
-/// Where the main file of an example without nodes lies.
-const MAIN: &str = "/etc/keepalived/keepalived.conf";
+use example::Machine;
+pub use example::{Example, Findings};
+
+use crate::{Code, Severity, render};
 
 /// A page's source, taken apart.
 #[derive(Clone, Debug)]
@@ -45,35 +45,6 @@ pub enum Part {
     Example(Example),
     /// Files that do not.
     Fixed(Example),
-}
-
-/// Files that belong together.
-#[derive(Clone, Debug, Default)]
-pub struct Example {
-    /// The main files by path, one for each node.
-    nodes: Vec<PathBuf>,
-    /// All files.
-    shelf: Shelf,
-    /// The fences as they are written.
-    shown: String,
-}
-
-/// What an example came to.
-#[derive(Clone, Debug)]
-pub struct Findings {
-    /// Each node's own.
-    pub nodes: Vec<Loaded>,
-    /// Those that need several files, with the node they are about.
-    pub between: Vec<(usize, Diagnostic)>,
-}
-
-impl Findings {
-    /// All diagnostics, each with its node.
-    pub fn all(&self) -> impl Iterator<Item = (&Loaded, &Diagnostic)> {
-        let own =
-            self.nodes.iter().flat_map(|node| node.diagnostics.iter().map(move |d| (node, d)));
-        own.chain(self.between.iter().filter_map(|(at, d)| Some((self.nodes.get(*at)?, d))))
-    }
 }
 
 /// The short name of a code.
@@ -110,7 +81,10 @@ fn parts(body: &str) -> Result<Vec<Part>, String> {
         let text = if text.is_empty() { String::new() } else { format!("{text}\n") };
         let mut words: Vec<&str> = info.split_whitespace().collect();
         let raw = words.pop_if(|word| *word == "bytes").is_some();
-        let language = words.first().copied().unwrap_or_default();
+        let language = match words.first().copied().unwrap_or_default() {
+            "host" | "file" => "text",
+            language => language,
+        };
         let mut shown = format!("```{language}\n{text}```\n");
         if raw {
             shown.push_str("\n`\\xHH` is one byte, `\\xHH{N}` is N of them.\n");
@@ -121,52 +95,61 @@ fn parts(body: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Adds a fenced file to the example that it belongs to.
+/// Adds what is fenced to the example that it belongs to.
 fn add(parts: &mut Vec<Part>, info: &[&str], bytes: Vec<u8>, shown: &str) -> Result<(), String> {
+    let (info, mode) = with_mode(info)?;
     let (fixed, node) = match info {
         ["conf"] => (false, None),
         ["conf", "fixed"] => (true, None),
         ["conf", "fixed", node] => (true, Some(*node)),
         ["conf", node] => (false, Some(*node)),
-        ["file", path, rest @ ..] => {
-            let mode = match rest {
-                [] => 0o644,
-                [mode] => mode
-                    .strip_prefix("mode=")
-                    .and_then(|mode| u32::from_str_radix(mode, 8).ok())
-                    .ok_or(format!("`{mode}` is no mode"))?,
-                [_, more, ..] => return Err(format!("`{more}` behind a file's mode")),
-            };
-            let (Some(Part::Example(example)) | Some(Part::Fixed(example))) = parts.last_mut()
-            else {
-                return Err(format!("{path} belongs to no example above it"));
-            };
-            example.shelf.0.insert(path.into(), (mode, bytes));
-            let _ = write!(example.shown, "\n`{path}`, mode {mode:o}:\n\n{shown}");
+        ["file", path] => {
+            above(parts, path)?.add_file(path, mode.unwrap_or(0o644), bytes, shown);
+            return Ok(());
+        }
+        ["host"] | ["host", "on-this-host"] => {
+            let machine = Machine::parse(&String::from_utf8_lossy(&bytes), info.len() > 1)?;
+            above(parts, "the host")?.set_machine(machine, shown);
             return Ok(());
         }
         other => return Err(format!("a fence of the kind `{}`", other.join(" "))),
     };
-    let path: PathBuf = node.map_or(MAIN.into(), |node| format!("{node}/keepalived.conf").into());
     let open = match (parts.last_mut(), node) {
-        (Some(Part::Example(example)), Some(_)) if !fixed => Some(example),
-        (Some(Part::Fixed(example)), Some(_)) if fixed => Some(example),
+        (Some(Part::Example(example)), Some(node)) if !fixed => Some((example, node)),
+        (Some(Part::Fixed(example)), Some(node)) if fixed => Some((example, node)),
         (_, _) => None,
     };
-    let mut fresh = Example::default();
-    let grows = open.as_ref().is_some_and(|example| !example.nodes.contains(&path));
-    let example = open.filter(|_| grows).unwrap_or(&mut fresh);
-    if let Some(node) = node {
-        let gap = if example.shown.is_empty() { "" } else { "\n" };
-        let _ = write!(example.shown, "{gap}`{node}/keepalived.conf`:\n\n");
+    if let Some((example, _)) = open.filter(|(example, node)| !example.has_node(node)) {
+        example.add_main(node, mode, bytes, shown);
+        return Ok(());
     }
-    example.shown.push_str(shown);
-    example.nodes.push(path.clone());
-    example.shelf.0.insert(path, (0o644, bytes));
-    if !grows {
-        parts.push(if fixed { Part::Fixed(fresh) } else { Part::Example(fresh) });
-    }
+    // What corrects an example corrects it on the same machine.
+    let machine = parts.iter().rev().find_map(|part| match part {
+        Part::Example(example) if fixed => Some(example.machine.clone()),
+        Part::Example(_) | Part::Fixed(_) | Part::Text(_) => None,
+    });
+    let mut example = Example { machine: machine.flatten(), ..Example::default() };
+    example.add_main(node, mode, bytes, shown);
+    parts.push(if fixed { Part::Fixed(example) } else { Part::Example(example) });
     Ok(())
+}
+
+/// The mode behind a fence's other words, if it has one.
+fn with_mode<'i, 'w>(info: &'i [&'w str]) -> Result<(&'i [&'w str], Option<u32>), String> {
+    let Some((mode, rest)) = info.split_last().filter(|(last, _)| last.starts_with("mode=")) else {
+        return Ok((info, None));
+    };
+    let digits = mode.trim_start_matches("mode=");
+    let mode = u32::from_str_radix(digits, 8).map_err(|_| format!("`{digits}` is no mode"))?;
+    Ok((rest, Some(mode)))
+}
+
+/// The example that a fence belongs to.
+fn above<'p>(parts: &'p mut [Part], what: &str) -> Result<&'p mut Example, String> {
+    match parts.last_mut() {
+        Some(Part::Example(example) | Part::Fixed(example)) => Ok(example),
+        Some(Part::Text(_)) | None => Err(format!("{what} belongs to no example above it")),
+    }
 }
 
 /// `\xHH` and `\xHH{N}` as bytes.
@@ -188,49 +171,6 @@ fn escaped(text: &str) -> Vec<u8> {
     bytes
 }
 
-impl Example {
-    /// Loads its files.
-    #[must_use]
-    pub fn findings(&self) -> Findings {
-        let options = Options { config_id: "node-a".to_owned(), ..Options::default() };
-        let nodes: Vec<_> =
-            self.nodes.iter().map(|path| load(path, &options, &self.shelf)).collect();
-        let between = if nodes.len() > 1 { cross_node(&nodes) } else { Vec::new() };
-        Findings { nodes, between }
-    }
-}
-
-/// Files with their modes.
-#[derive(Clone, Debug, Default)]
-struct Shelf(BTreeMap<PathBuf, (u32, Vec<u8>)>);
-
-impl Files for Shelf {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        match self.0.get(path) {
-            Some((mode, _)) if mode & 0o444 == 0 => Err(io::ErrorKind::PermissionDenied.into()),
-            Some((_, bytes)) => Ok(bytes.clone()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn glob(&self, pattern: &str, relative_to: &Path) -> io::Result<Vec<PathBuf>> {
-        let pattern = relative_to.join(pattern);
-        let pattern = glob::Pattern::new(&pattern.to_string_lossy())
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.msg))?;
-        let text = self.0.iter().filter(|(_, (mode, _))| mode & 0o111 == 0).map(|(path, _)| path);
-        Ok(text.filter(|path| pattern.matches_path(path)).cloned().collect())
-    }
-
-    fn script(&self, path: &Path) -> ScriptFile {
-        self.0.get(path).map_or_else(ScriptFile::default, |(mode, bytes)| ScriptFile {
-            exists: true,
-            executable: mode & 0o111 != 0,
-            writable: mode & 0o022 != 0,
-            head: bytes.clone(),
-        })
-    }
-}
-
 /// The page: the source, with what `check` says to each example. A malformed source is shown
 /// as it is.
 #[must_use]
@@ -249,7 +189,7 @@ pub fn markdown(code: Code) -> String {
             }
             Part::Example(example) => {
                 text.push_str(&example.shown);
-                text.push_str("\n`standfast check` says:\n\n```text\n");
+                let _ = write!(text, "\n`{}` says:\n\n```text\n", example.command());
                 text.push_str(&said(code, example).join("\n\n"));
                 text.push_str("\n```\n");
             }
@@ -301,6 +241,8 @@ For programs: [`--format json`](../check-json.md) is one object a line, `--forma
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -317,12 +259,37 @@ mod tests {
         assert_eq!(nodes.nodes, [Path::new("a/keepalived.conf"), Path::new("b/keepalived.conf")]);
         assert_eq!(nodes.shelf.0[Path::new("/s")], (0o755, b"y\n".to_vec()));
         assert_eq!(nodes.shelf.0[Path::new("b/keepalived.conf")].1, b"");
-        assert_eq!(single.nodes, [Path::new(MAIN)]);
+        assert_eq!(single.nodes, [Path::new("/etc/keepalived/keepalived.conf")]);
+    }
+
+    #[test]
+    fn a_host_belongs_to_the_example_above_it_and_to_its_correction() {
+        let parts = parts(
+            "```conf\n```\n```host on-this-host\neth0 up 192.0.2.1/24\n```\n```conf fixed\n```\n```conf\n```\n",
+        );
+        let parts = parts.expect("well-formed");
+        let [Part::Example(first), Part::Fixed(fixed), Part::Example(second)] = parts.as_slice()
+        else {
+            panic!("{parts:#?}");
+        };
+        let machine = first.machine.as_ref().expect("it has one");
+        let interface = machine.host.interface("eth0").expect("it has one");
+        assert!(machine.on_this_host && interface.up && !interface.multicast);
+        assert_eq!(interface.addresses, ["192.0.2.1/24".parse().expect("a prefix")]);
+        assert_eq!(fixed.machine, first.machine);
+        assert_eq!(second.machine, None);
     }
 
     #[test]
     fn a_fence_that_means_nothing_is_an_error() {
-        for fence in ["```sh\n```", "```file /x\n```", "```conf\n```\n```file /x 755\n```"] {
+        for fence in [
+            "```sh\n```",
+            "```file /x\n```",
+            "```conf\n```\n```file /x 755\n```",
+            "```conf mode=9\n```",
+            "```host\neth0\n```",
+            "```conf\n```\n```host\neth0 upp\n```",
+        ] {
             assert!(parts(fence).is_err(), "{fence}");
         }
     }
