@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use standfast_conf::table::{Age, Block, Keyword, Kind, Status};
+use standfast_conf::table::{Age, Block, Keyword, Kind, Status, entry::syntax};
 
 use crate::{
     cursor::Cursor,
@@ -10,7 +10,7 @@ use crate::{
     names::{self, Thing},
     project::Project,
     protocol::{Item, ItemKind, Markup, Range, TextEdit, tag},
-    reference,
+    reference::markdown,
     text::Text,
     variable::{self, BUILT_IN},
 };
@@ -45,7 +45,7 @@ pub(crate) fn completion(
     let bytes = begun.map_or(offset..offset, |word| word.bytes.clone());
     let mut proposals = Proposals { range: text.range(bytes), items: Vec::new() };
     if let (Some(block), []) = (cursor.block, cursor.before.as_slice()) {
-        proposals.keywords(&block.keywords);
+        proposals.keywords(block);
     }
     let expected = line::expected(cursor);
     for wanted in &expected.wanted {
@@ -72,14 +72,14 @@ impl Proposals {
         label: &str,
         kind: ItemKind,
         detail: impl Into<String>,
-        known: Option<&Keyword>,
+        known: Option<(&Block, &Keyword)>,
     ) {
-        let outdated = known.is_some_and(|known| known.age != Age::Current);
+        let outdated = known.is_some_and(|(_, keyword)| keyword.age != Age::Current);
         self.items.push(Item {
             label: label.to_owned(),
             kind: kind.number(),
             detail: detail.into(),
-            documentation: known.map(|known| Markup::new(reference::markdown(known))),
+            documentation: known.map(|(block, keyword)| Markup::new(markdown(block, keyword))),
             sort_text: format!("{:04}", self.items.len()),
             filter_text: label.to_owned(),
             text_edit: TextEdit { range: self.range, new_text: label.to_owned() },
@@ -87,16 +87,16 @@ impl Proposals {
         });
     }
 
-    fn keywords(&mut self, keywords: &[Keyword]) {
-        for keyword in keywords.iter().filter(|known| known.status != Status::ManualOnly) {
+    fn keywords(&mut self, block: &Block) {
+        for keyword in block.keywords.iter().filter(|known| known.status != Status::ManualOnly) {
             let kind = if keyword.opens_block() { ItemKind::Block } else { ItemKind::Keyword };
-            self.add(keyword.name, kind, reference::syntax(keyword), Some(keyword));
+            self.add(keyword.name, kind, syntax(keyword), Some((block, keyword)));
         }
     }
 
     fn options(&mut self, block: &Block) {
         for option in block.options.iter().filter(|known| known.status != Status::ManualOnly) {
-            self.add(option.name, ItemKind::Option, reference::syntax(option), Some(option));
+            self.add(option.name, ItemKind::Option, syntax(option), Some((block, option)));
         }
     }
 

@@ -28,9 +28,9 @@ pub(crate) fn hover(
         let contents = Markup::new(value(project, &used.name)?);
         return Some(Hover { contents, range: text.range(bytes) });
     }
-    let keyword = line::keyword(cursor)?;
+    let (block, keyword) = line::keyword(cursor)?;
     let bytes = cursor.word.as_ref()?.bytes.clone();
-    let contents = Markup::new(reference::markdown(keyword));
+    let contents = Markup::new(reference::markdown(block, keyword));
     Some(Hover { contents, range: text.range(bytes) })
 }
 

@@ -48,17 +48,17 @@ pub(crate) fn referred(cursor: &Cursor) -> Option<Thing> {
     expected(cursor).wanted.iter().find_map(|wanted| thing(path, wanted, &cursor.before))
 }
 
-/// The keyword or option that the word at the cursor is, or else belongs to.
-pub(crate) fn keyword(cursor: &Cursor) -> Option<&'static Keyword> {
+/// The keyword or option that the word at the cursor is, or else belongs to, in its block.
+pub(crate) fn keyword(cursor: &Cursor) -> Option<(&'static Block, &'static Keyword)> {
     let word = &cursor.word.as_ref()?.text;
     let block = cursor.block?;
-    let Some(first) = cursor.before.first() else { return block.line(word) };
+    let Some(first) = cursor.before.first() else { return Some((block, block.line(word)?)) };
     let keyword = block.line(&first.text)?;
     let options = keyword.block().filter(|_| keyword.arguments.has_options());
-    let option = |word: &str| options.and_then(|options| options.option(word));
+    let option = |word: &str| options.and_then(|options| Some((options, options.option(word)?)));
     option(word)
         .or_else(|| cursor.before.iter().rev().find_map(|word| option(&word.text)))
-        .or(Some(keyword))
+        .or(Some((block, keyword)))
 }
 
 /// The words of a line that are still to be matched.

@@ -288,10 +288,10 @@ fn hover_explains_keywords_options_and_definitions() {
     editor.open(MAIN, TEXT);
     let keyword = editor.hover(MAIN, (7, 6));
     assert!(keyword.contains("virtual_router_id NUMBER"), "{keyword}");
-    assert!(keyword.contains("a number from 1 to 255"), "{keyword}");
+    assert!(keyword.contains("- 1 to 255"), "{keyword}");
     assert!(keyword.contains("- works"), "{keyword}");
     let option = editor.hover(MAIN, (10, 13));
-    assert!(option.contains("- default: that of `vrrp_script.weight`"), "{option}");
+    assert!(option.contains("- inherited from vrrp_script.weight"), "{option}");
     assert!(editor.hover(MAIN, (6, 16)).contains("$IF=eth0"));
     assert_eq!(editor.hover(MAIN, (3, 0)), "");
 }
