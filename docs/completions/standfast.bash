@@ -31,6 +31,9 @@ _standfast() {
             standfast,lab)
                 cmd="standfast__subcmd__lab"
                 ;;
+            standfast,lsp)
+                cmd="standfast__subcmd__lsp"
+                ;;
             standfast,run)
                 cmd="standfast__subcmd__run"
                 ;;
@@ -61,6 +64,9 @@ _standfast() {
             standfast__subcmd__help,lab)
                 cmd="standfast__subcmd__help__subcmd__lab"
                 ;;
+            standfast__subcmd__help,lsp)
+                cmd="standfast__subcmd__help__subcmd__lsp"
+                ;;
             standfast__subcmd__help,run)
                 cmd="standfast__subcmd__help__subcmd__run"
                 ;;
@@ -74,7 +80,7 @@ _standfast() {
 
     case "${cmd}" in
         standfast)
-            opts="-h -V --help --version run check config fmt lab help"
+            opts="-h -V --help --version run check config fmt lsp lab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -246,7 +252,7 @@ _standfast() {
             return 0
             ;;
         standfast__subcmd__help)
-            opts="run check config fmt lab help"
+            opts="run check config fmt lsp lab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -343,6 +349,20 @@ _standfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        standfast__subcmd__help__subcmd__lsp)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         standfast__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -370,6 +390,32 @@ _standfast() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__lsp)
+            opts="-i -h --stdio --root --config-id --on-this-host --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -30,6 +30,7 @@ complete -c standfast -n "__fish_standfast_needs_command" -f -a "run" -d 'Run th
 complete -c standfast -n "__fish_standfast_needs_command" -f -a "check" -d 'Say what is wrong with a configuration. Needs no rights and no interfaces'
 complete -c standfast -n "__fish_standfast_needs_command" -f -a "config" -d 'Show a configuration as it is understood'
 complete -c standfast -n "__fish_standfast_needs_command" -f -a "fmt" -d 'Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment'
+complete -c standfast -n "__fish_standfast_needs_command" -f -a "lsp" -d 'Serve an editor: findings while one types, completion, explanations, definitions, layout'
 complete -c standfast -n "__fish_standfast_needs_command" -f -a "lab" -d 'Build a cluster on this machine, break it in every way, and show what its users notice'
 complete -c standfast -n "__fish_standfast_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c standfast -n "__fish_standfast_using_subcommand run" -s f -l file -d 'Configuration file' -r -F
@@ -63,14 +64,20 @@ complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_s
 complete -c standfast -n "__fish_standfast_using_subcommand fmt" -s f -l file -d 'The same as FILE' -r -F
 complete -c standfast -n "__fish_standfast_using_subcommand fmt" -l check -d 'Change nothing; list the files that would change and exit with 1 if there are any'
 complete -c standfast -n "__fish_standfast_using_subcommand fmt" -s h -l help -d 'Print help'
+complete -c standfast -n "__fish_standfast_using_subcommand lsp" -l root -d 'Look for scripts below this folder instead of `/`' -r -F
+complete -c standfast -n "__fish_standfast_using_subcommand lsp" -s i -l config-id -d 'Id for `@id` conditions; the host\'s name by default' -r
+complete -c standfast -n "__fish_standfast_using_subcommand lsp" -l stdio -d 'Standard input and output, which is all there is; many editors say so'
+complete -c standfast -n "__fish_standfast_using_subcommand lsp" -l on-this-host -d 'The files are meant for this machine: what its interfaces cannot do is an error'
+complete -c standfast -n "__fish_standfast_using_subcommand lsp" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c standfast -n "__fish_standfast_using_subcommand lab" -l scenario -d 'Run the node files of this folder instead of the built-in pair' -r -F
 complete -c standfast -n "__fish_standfast_using_subcommand lab" -l format -d 'How the result is written' -r -f -a "human\t'For people'
 json\t'For machines'"
 complete -c standfast -n "__fish_standfast_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lab help" -f -a "run" -d 'Run the daemon in the foreground, with its log on standard error'
-complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lab help" -f -a "check" -d 'Say what is wrong with a configuration. Needs no rights and no interfaces'
-complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lab help" -f -a "config" -d 'Show a configuration as it is understood'
-complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lab help" -f -a "fmt" -d 'Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment'
-complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lab help" -f -a "lab" -d 'Build a cluster on this machine, break it in every way, and show what its users notice'
-complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lab help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "run" -d 'Run the daemon in the foreground, with its log on standard error'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "check" -d 'Say what is wrong with a configuration. Needs no rights and no interfaces'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "config" -d 'Show a configuration as it is understood'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "fmt" -d 'Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "lsp" -d 'Serve an editor: findings while one types, completion, explanations, definitions, layout'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "lab" -d 'Build a cluster on this machine, break it in every way, and show what its users notice'
+complete -c standfast -n "__fish_standfast_using_subcommand help; and not __fish_seen_subcommand_from run check config fmt lsp lab help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c standfast -n "__fish_standfast_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "dump" -d 'Show the configuration as it is understood: every value, every default, and where each comes from, after includes, conditions and definitions. Passwords are masked'

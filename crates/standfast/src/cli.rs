@@ -9,6 +9,7 @@ use crate::{
     check::{self, Check},
     config::{self, Config},
     fmt::{self, Fmt},
+    lsp::{self, Lsp},
 };
 
 /// Where keepalived keeps its configuration, and so do we.
@@ -64,6 +65,10 @@ enum Command {
     Config(Config),
     /// Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment.
     Fmt(Fmt),
+    /// Serve an editor: findings while one types, completion, explanations, definitions, layout.
+    ///
+    /// Speaks the Language Server Protocol on standard input and output.
+    Lsp(Lsp),
     /// Build a cluster on this machine, break it in every way, and show what its users notice.
     Lab {
         /// Run the node files of this folder instead of the built-in pair.
@@ -112,6 +117,7 @@ pub(crate) fn main() -> anyhow::Result<u8> {
         Command::Check(check) => check::main(&check),
         Command::Config(config) => config::main(&config),
         Command::Fmt(fmt) => fmt::main(&fmt),
+        Command::Lsp(lsp) => lsp::main(lsp),
         Command::Lab { scenario, format } => {
             standfast_lab::main(scenario.as_deref(), format == Format::Json)
         }

@@ -7,6 +7,7 @@ mod config;
 mod fmt;
 mod host;
 mod keepalived;
+mod lsp;
 
 use std::{
     env,

@@ -2,7 +2,6 @@
 
 mod compatibility;
 mod completions;
-mod entry;
 mod man;
 mod reference;
 

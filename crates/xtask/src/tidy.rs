@@ -8,12 +8,13 @@ use std::{
 use crate::{root, say};
 
 /// From the ground up: a crate may use only those before it.
-const LAYERS: [&str; 11] = [
+const LAYERS: [&str; 12] = [
     "types",
     "wire",
     "vrrp",
     "failover",
     "conf",
+    "lsp",
     "sim",
     "kernel",
     "daemon",

@@ -4,6 +4,7 @@
 //! reference, the manual pages, the compatibility table, the editor's completion and the
 //! property tests all read it from here. `global.txt` begins with a description of the format.
 
+pub mod entry;
 mod form;
 mod grammar;
 mod kind;

@@ -7,12 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
-use standfast_conf::table::Block;
-
-use super::{
-    File,
+use standfast_conf::table::{
+    Block,
     entry::{State, lines, parts, sections},
 };
+
+use super::File;
 use crate::root;
 
 const PATH: &str = "docs/compatibility.md";

@@ -4,11 +4,9 @@ use std::{fmt::Write, path::Path};
 
 use clap_mangen::Man;
 use standfast::{INACTIVE, Inactive, Takes, USAGE};
+use standfast_conf::table::entry::{State, facts, lines, opener, parts, sections, syntax};
 
-use super::{
-    File,
-    entry::{State, facts, lines, opener, parts, sections, syntax},
-};
+use super::File;
 
 pub(super) const FOLDER: &str = "docs/man";
 /// keepalived's name for it, which holds nothing of its own.

@@ -7,12 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
-use standfast_conf::table::{Block, Keyword};
-
-use super::{
-    File,
+use standfast_conf::table::{
+    Block, Keyword,
     entry::{State, facts, lines, opener, parts, sections, syntax},
 };
+
+use super::File;
 use crate::root;
 
 pub(super) const FOLDER: &str = "docs/reference";

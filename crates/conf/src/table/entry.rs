@@ -1,15 +1,15 @@
-//! What the generated documents say of a keyword: how it is written, its limits, its state.
+//! What documents and the editor say of a keyword: how it is written, its limits, its state.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use standfast_conf::table::{self, Age, Block, Default, Item, Keyword, Kind, Status};
+use super::{Age, Block, Default, Item, Keyword, Kind, Status};
 
 /// Longer lists of words are named in the text instead of the syntax line.
 const WORDS_MAX: usize = 4;
 
 /// What becomes of a keyword, with that of the blocks around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub enum State {
     /// It does what it says.
     Works,
     /// Accepted and announced.
@@ -24,7 +24,8 @@ pub(super) enum State {
 
 impl State {
     /// Of a keyword in its block.
-    pub(super) fn of(block: &Block, keyword: &Keyword) -> Self {
+    #[must_use]
+    pub fn of(block: &Block, keyword: &Keyword) -> Self {
         let own = match keyword.status {
             Status::Active => Self::Works,
             Status::Announced { .. } => Self::NotActive,
@@ -41,14 +42,17 @@ impl State {
     }
 
     /// Of whatever stands in the block.
-    pub(super) fn around(block: &Block) -> Self {
+    #[must_use]
+    pub fn around(block: &Block) -> Self {
         match opener(block) {
             Some((outer, keyword)) => Self::of(outer, keyword),
             None => Self::Works,
         }
     }
 
-    pub(super) fn text(self) -> &'static str {
+    /// For people.
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             Self::Works => "works",
             Self::NotActive => "accepted, not active",
@@ -60,9 +64,10 @@ impl State {
 }
 
 /// The keyword that opens the block or takes its options from there, and where that stands.
-pub(super) fn opener(block: &Block) -> Option<(&'static Block, &'static Keyword)> {
+#[must_use]
+pub fn opener(block: &Block) -> Option<(&'static Block, &'static Keyword)> {
     static OPENERS: LazyLock<BTreeMap<&str, (&Block, &Keyword)>> = LazyLock::new(|| {
-        let all = table::blocks().flat_map(|block| {
+        let all = super::blocks().flat_map(|block| {
             let openers = lines(block).filter(|keyword| keyword.child != Some(block.path));
             openers.filter_map(move |keyword| Some((keyword.child?, (block, keyword))))
         });
@@ -72,12 +77,13 @@ pub(super) fn opener(block: &Block) -> Option<(&'static Block, &'static Keyword)
 }
 
 /// Everything that a block knows: keywords, entries, options.
-pub(super) fn lines(block: &'static Block) -> impl Iterator<Item = &'static Keyword> {
+pub fn lines(block: &'static Block) -> impl Iterator<Item = &'static Keyword> {
     block.keywords.iter().chain(&block.entries).chain(&block.options)
 }
 
 /// `priority NUMBER`, `weight NUMBER [reverse]`, `track_script { ... }`.
-pub(super) fn syntax(keyword: &Keyword) -> String {
+#[must_use]
+pub fn syntax(keyword: &Keyword) -> String {
     let mut words = Vec::new();
     if !keyword.name.starts_with('<') {
         words.push(keyword.name.to_owned());
@@ -127,7 +133,8 @@ fn placeholder(kind: &Kind) -> String {
 }
 
 /// What the words may be, where their names do not tell: `1 to 255`.
-pub(super) fn limits(keyword: &Keyword) -> Option<String> {
+#[must_use]
+pub fn limits(keyword: &Keyword) -> Option<String> {
     let mut kinds = Vec::new();
     collect(&keyword.arguments.items, &mut kinds);
     let mut told: Vec<String> = Vec::new();
@@ -182,7 +189,8 @@ fn limit(kind: &Kind) -> Option<String> {
 }
 
 /// `default 1`, `default: that of global_defs.vrrp_version`.
-pub(super) fn default(keyword: &Keyword) -> Option<String> {
+#[must_use]
+pub fn default(keyword: &Keyword) -> Option<String> {
     match keyword.default {
         Default::Unset => None,
         Default::Value(value) => Some(format!("default {value}")),
@@ -192,7 +200,8 @@ pub(super) fn default(keyword: &Keyword) -> Option<String> {
 }
 
 /// Limits, default, first version and age, in this order.
-pub(super) fn facts(block: &Block, keyword: &Keyword) -> Vec<String> {
+#[must_use]
+pub fn facts(block: &Block, keyword: &Keyword) -> Vec<String> {
     let mut facts: Vec<String> = limits(keyword).into_iter().chain(default(keyword)).collect();
     facts.extend(keyword.since.map(|version| format!("since {version}")));
     match keyword.age {
@@ -211,9 +220,10 @@ pub(super) fn facts(block: &Block, keyword: &Keyword) -> Vec<String> {
 }
 
 /// Blocks of a part, those with the same contents together.
-pub(super) fn sections(part: &str) -> Vec<Vec<&'static Block>> {
+#[must_use]
+pub fn sections(part: &str) -> Vec<Vec<&'static Block>> {
     let mut sections: Vec<Vec<&'static Block>> = Vec::new();
-    for block in table::blocks().filter(|block| block.part == part) {
+    for block in super::blocks().filter(|block| block.part == part) {
         let same = |other: &&mut Vec<&'static Block>| {
             let first = other.first().copied();
             first.is_some_and(|first| {
@@ -243,8 +253,9 @@ fn same_lines(one: &'static Block, other: &'static Block) -> bool {
 }
 
 /// The parts of the table in its order.
-pub(super) fn parts() -> Vec<&'static str> {
-    let mut parts: Vec<&str> = table::blocks().map(|block| block.part).collect();
+#[must_use]
+pub fn parts() -> Vec<&'static str> {
+    let mut parts: Vec<&str> = super::blocks().map(|block| block.part).collect();
     parts.dedup();
     let mut seen = Vec::new();
     parts.retain(|part| {
