@@ -38,6 +38,8 @@ pub enum Class {
     Error,
     /// It cannot run.
     Fatal,
+    /// keepalived gives up on the file at this place.
+    GivesUp,
 }
 
 /// A place with a remark.
@@ -117,14 +119,18 @@ impl Diagnostic {
     }
 }
 
-/// The exit code of `keepalived -t` for these findings: 0 clean, 4 it cannot run, 5 errors,
-/// 6 security findings only.
+/// The exit code of `keepalived -t` for these findings: 0 clean, 2 it gives up on the file, else of
+/// all that it finds the least grave counts: 6 security, 5 errors, 4 it cannot run.
 #[must_use]
 pub fn test_exit_code(diagnostics: &[Diagnostic]) -> u8 {
-    match diagnostics.iter().filter_map(|diagnostic| diagnostic.keepalived).max() {
+    let classes = || diagnostics.iter().filter_map(|diagnostic| diagnostic.keepalived);
+    if classes().any(|class| class == Class::GivesUp) {
+        return 2;
+    }
+    match classes().min() {
         None => 0,
-        Some(Class::Fatal) => 4,
-        Some(Class::Error) => 5,
         Some(Class::Security) => 6,
+        Some(Class::Error) => 5,
+        Some(Class::Fatal | Class::GivesUp) => 4,
     }
 }

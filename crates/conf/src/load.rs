@@ -51,8 +51,8 @@ pub struct Loaded {
 pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
     let syntax::Reading { tree, mut sources, findings } = syntax::read(path, options, files);
     let mut diagnostics = findings.kept;
-    let (model, origins) = lower::lower(&tree, &mut diagnostics);
-    lint::lint(&tree, &model, &origins, options, files, &mut sources, &mut diagnostics);
+    let lowered = lower::lower(&tree, &mut diagnostics);
+    lint::lint(&tree, &lowered, options, files, &mut sources, &mut diagnostics);
     diagnostics.sort_by_key(|found| {
         let span = found.primary.span;
         (span.file, span.start, std::cmp::Reverse(found.severity))
@@ -62,6 +62,7 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
     shown::hide(&tree, &mut sources);
     shown::clean(&mut diagnostics, &sources);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let lower::Lowered { model, origins, .. } = lowered;
     let model = (!refused).then_some(model);
     Loaded { path: path.to_path_buf(), model, diagnostics, sources, tree, origins }
 }

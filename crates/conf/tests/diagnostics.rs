@@ -381,7 +381,7 @@ fn a_missing_value_is_fatal_as_in_keepalived() {
     let loaded = with(" priority");
     expect(&loaded, Code::MissingParameter, 5, "priority", "");
     assert!(loaded.model.is_none());
-    assert_eq!(test_exit_code(&loaded.diagnostics), 4);
+    assert_eq!(test_exit_code(&loaded.diagnostics), 2);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_program_is_looked_for_in_the_folders_of_path() {
     assert_eq!(together(&load_with(&script("pidof nginx", ""), there)), []);
     let absent = load(&script("pidoff nginx", ""));
     expect(&absent, Code::ScriptPath, 2, "\"pidoff nginx\"", "from `/` on");
-    assert_eq!(test_exit_code(&absent.diagnostics), 5);
+    assert_eq!(test_exit_code(&absent.diagnostics), 6);
     let relative = load(&script("scripts/chk.sh", ""));
     assert!(find(&relative, Code::ScriptPath).message.contains("where the daemon was started"));
     let untracked = load(&format!("vrrp_script s {{\n script \"nosuch\"\n}}\n{}", instance("")));

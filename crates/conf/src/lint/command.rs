@@ -1,10 +1,10 @@
 //! Commands and the script files behind them.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::typography::{Slip, slips};
 use crate::{
-    Code, Diagnostic, FileId, Files, ScriptFile, Sources, Span, Statement, Word,
+    Code, Diagnostic, FileId, Files, ScriptFile, Sources, Span, Word,
     diagnostic::Class,
     lower::command::{split, unescape},
 };
@@ -18,19 +18,22 @@ struct Inspection<'a> {
     files: &'a dyn Files,
     sources: &'a mut Sources,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// Scripts whose text was read.
+    looked_into: BTreeSet<String>,
     /// The first command that would run.
     first: Option<Span>,
 }
 
 pub(super) fn lint(
-    tree: &[Statement],
+    commands: &[Word],
     security: bool,
     files: &dyn Files,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let mut inspection = Inspection { files, sources, diagnostics, first: None };
-    for word in commands(tree) {
+    let looked_into = BTreeSet::new();
+    let mut inspection = Inspection { files, sources, diagnostics, looked_into, first: None };
+    for word in commands {
         inspection.command(word);
     }
     let Some(first) = inspection.first.filter(|_| !security) else { return };
@@ -43,24 +46,6 @@ pub(super) fn lint(
         .hint("write `enable_script_security` and `script_user USER` in global_defs")
         .class(Class::Security),
     );
-}
-
-/// The commands of the active blocks.
-pub(super) fn commands(tree: &[Statement]) -> impl Iterator<Item = &Word> {
-    tree.iter().flat_map(|block| {
-        let outer = block.keyword().map_or("", |word| word.text.as_str());
-        block.statements().iter().filter_map(move |statement| {
-            let inner = statement.keyword()?.text.as_str();
-            let known = match outer {
-                "vrrp_script" => inner == "script",
-                "vrrp_instance" => {
-                    inner.starts_with("notify") && inner != "notify_priority_changes"
-                }
-                _ => false,
-            };
-            statement.parameters().first().filter(|_| known)
-        })
-    })
 }
 
 impl Inspection<'_> {
@@ -172,7 +157,8 @@ impl Inspection<'_> {
 
     /// Looks into the text of a script.
     fn text(&mut self, word: &Word, path: &str, file: &ScriptFile) {
-        if !file.head.starts_with(b"#!") && file.head.contains(&0) {
+        let binary = !file.head.starts_with(b"#!") && file.head.contains(&0);
+        if binary || !self.looked_into.insert(path.to_owned()) {
             return;
         }
         let mut id: Option<FileId> = None;

@@ -28,7 +28,7 @@ pub use cluster::cross_node;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crate::{Diagnostic, Files, Model, Options, Origins, Sources, Span, Statement, Word};
+use crate::{Diagnostic, Files, Options, Sources, Span, Statement, Word, lower::Lowered};
 
 /// What may stand in a file once, and where it stood first.
 #[derive(Default)]
@@ -43,18 +43,18 @@ struct Seen<'s> {
 /// Lints of one configuration.
 pub(crate) fn lint(
     tree: &[Statement],
-    model: &Model,
-    origins: &Origins,
+    lowered: &Lowered,
     options: &Options,
     files: &dyn Files,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let Lowered { model, origins, commands } = lowered;
     weight::lint(model, origins, diagnostics);
-    command::lint(tree, model.global.script_security, files, sources, diagnostics);
+    command::lint(commands, model.global.script_security, files, sources, diagnostics);
     service::lint(tree, model, origins, diagnostics);
     let instances = view::instances(tree, model, origins);
-    let view = view::View { tree, model, origins, instances: &instances };
+    let view = view::View { tree, model, origins, commands, instances: &instances };
     host::lint(view, options, diagnostics);
     instance::lint(view, diagnostics);
     timing::lint(view, diagnostics);

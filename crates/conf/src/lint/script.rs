@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use standfast_types::ScriptName;
 
 use super::{
-    command::{INTERPRETERS, commands},
+    command::INTERPRETERS,
     timing,
     view::{View, also_at},
 };
@@ -91,7 +91,7 @@ fn paths(view: View<'_>, files: &dyn Files, diagnostics: &mut Vec<Diagnostic>) {
     let scripts = view.origins.scripts.iter().filter(|(name, _)| !tracked.contains(name));
     let unused: BTreeSet<Span> = scripts.filter_map(|(_, origin)| origin.command).collect();
     let runs = |word: &&Word| !word.text.starts_with('<') && !unused.contains(&word.span);
-    for word in commands(view.tree).filter(runs) {
+    for word in view.commands.iter().filter(runs) {
         let Some(program) =
             split(&unescape(&word.text)).ok().and_then(|argv| argv.into_iter().next())
         else {

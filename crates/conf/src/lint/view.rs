@@ -16,6 +16,8 @@ pub(super) struct View<'a> {
     pub(super) tree: &'a [Statement],
     pub(super) model: &'a Model,
     pub(super) origins: &'a Origins,
+    /// All commands of the file.
+    pub(super) commands: &'a [Word],
     /// The instances of the model, in the order of the file.
     pub(super) instances: &'a [Instance<'a>],
 }

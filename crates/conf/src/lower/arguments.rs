@@ -116,6 +116,9 @@ impl Lowering<'_> {
         if keyword.status == Status::Active {
             self.inactive_options(keyword, &read);
         }
+        if keyword.arguments.first() == Some(&Kind::Command) {
+            self.commands.extend(read.word().cloned());
+        }
         read
     }
 

@@ -17,7 +17,7 @@ pub(super) fn missing_value(keyword: &Keyword, word: &Word) -> Diagnostic {
     }
     Diagnostic::error(Code::MissingParameter, word.span, message)
         .label("keepalived refuses the file here")
-        .class(Class::Fatal)
+        .class(Class::GivesUp)
 }
 
 const ADVERT_INTERVALS: &str = "VRRPv2 takes 1 to 255 whole seconds, VRRPv3 0.01 to 40.95 seconds";

@@ -25,9 +25,18 @@ use crate::{
     Code, Diagnostic, Model, Origins,
     model::Notify,
     source::Span,
-    syntax::Statement,
+    syntax::{Statement, Word},
     table::{self, Status},
 };
+
+/// What a file came to.
+pub(crate) struct Lowered {
+    /// Incomplete when a diagnostic is an error.
+    pub(crate) model: Model,
+    pub(crate) origins: Origins,
+    /// All commands of the file, active or not, in its order.
+    pub(crate) commands: Vec<Word>,
+}
 
 /// What lowering has found so far.
 pub(crate) struct Lowering<'a> {
@@ -41,6 +50,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
     /// The first instance of each virtual router id on an interface and group.
     routers: FxHashMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
+    /// All commands of the file.
+    commands: Vec<Word>,
     /// Keywords without effect that the file has.
     announced: BTreeMap<(&'static str, &'static str), announce::Announced>,
     /// Where all scripts of the file are defined, above and below.
@@ -48,10 +59,7 @@ pub(crate) struct Lowering<'a> {
 }
 
 /// Lowers all statements. The model is incomplete when a diagnostic is an error.
-pub(crate) fn lower(
-    statements: &[Statement],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> (Model, Origins) {
+pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Lowered {
     let mut lowering = Lowering {
         diagnostics,
         defaults: global::Defaults::default(),
@@ -62,6 +70,7 @@ pub(crate) fn lower(
         addresses: BTreeMap::new(),
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),
+        commands: Vec::new(),
         later_scripts: script_names(statements),
     };
     for statement in statements {
@@ -120,11 +129,11 @@ impl Lowering<'_> {
         }
     }
 
-    fn finish(mut self) -> (Model, Origins) {
+    fn finish(mut self) -> Lowered {
         self.lower_scripts();
         self.announcements();
         self.model.failover.startup_delay = self.defaults.startup_delay;
         self.model.notify = self.notify;
-        (self.model, self.origins)
+        Lowered { model: self.model, origins: self.origins, commands: self.commands }
     }
 }

@@ -86,7 +86,8 @@ fn exists(interface: &InterfaceName) -> bool {
 /// Whether something that was written is ignored or corrected.
 fn is_mistake(diagnostic: &Diagnostic) -> bool {
     let class = diagnostic.keepalived;
-    diagnostic.severity == Severity::Error || matches!(class, Some(Class::Error | Class::Fatal))
+    diagnostic.severity == Severity::Error
+        || matches!(class, Some(Class::Error | Class::Fatal | Class::GivesUp))
 }
 
 /// The same mistake, wherever it stands now.
