@@ -52,5 +52,5 @@ pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};
 pub use source::{FileId, Position, Source, Sources, Span};
-pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};
+pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, Words, tokens};
 pub use text::Text;

@@ -1,10 +1,11 @@
 //! The files that were read, and places in them.
 
 use std::{
+    cell::OnceCell,
     num::NonZeroU32,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    rc::Rc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -75,15 +76,15 @@ pub struct Position {
 #[derive(Clone, Debug)]
 pub struct Source {
     path: PathBuf,
-    text: Arc<Shared>,
+    text: Rc<Shared>,
     /// The bytes, where they are not the text's.
     broken: Option<Broken>,
     /// Where each line starts in the text; only findings need it.
-    line_starts: OnceLock<Vec<usize>>,
+    line_starts: OnceCell<Vec<usize>>,
     /// Ranges of the text that are known to be secret, besides those that look like it.
     hidden: Vec<Range<usize>>,
     /// Ranges of the text that are never shown, ascending; only findings need them.
-    secrets: OnceLock<Vec<Range<usize>>>,
+    secrets: OnceCell<Vec<Range<usize>>>,
 }
 
 /// A file that is no UTF-8.
@@ -104,19 +105,19 @@ impl Source {
                 (text, Some(Broken { bytes, at }))
             }
         };
-        let text = Arc::new(Shared { text, definition: None });
+        let text = Rc::new(Shared { text, definition: None });
         Self {
             path,
             text,
             broken,
-            line_starts: OnceLock::new(),
+            line_starts: OnceCell::new(),
             hidden: Vec::new(),
-            secrets: OnceLock::new(),
+            secrets: OnceCell::new(),
         }
     }
 
     /// The text to share, when its offsets are those of the bytes.
-    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+    pub(crate) fn shared(&self) -> Option<&Rc<Shared>> {
         self.broken.is_none().then_some(&self.text)
     }
 
@@ -258,7 +259,7 @@ fn mend(bytes: &[u8]) -> (String, Vec<usize>) {
 /// All files of one configuration: the main one first, then what it includes, then the script
 /// files that a diagnostic quotes.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Vec<Arc<Source>>);
+pub struct Sources(Vec<Rc<Source>>);
 
 impl Sources {
     /// Keeps a file.
@@ -266,9 +267,9 @@ impl Sources {
         self.keep(path, bytes).0
     }
 
-    pub(crate) fn keep(&mut self, path: PathBuf, bytes: Vec<u8>) -> (FileId, Arc<Source>) {
-        let source = Arc::new(Source::new(path, bytes));
-        self.0.push(Arc::clone(&source));
+    pub(crate) fn keep(&mut self, path: PathBuf, bytes: Vec<u8>) -> (FileId, Rc<Source>) {
+        let source = Rc::new(Source::new(path, bytes));
+        self.0.push(Rc::clone(&source));
         (file_id(self.0.len() - 1), source)
     }
 
@@ -280,16 +281,16 @@ impl Sources {
     /// The file; `None` for an id of other sources.
     #[must_use]
     pub fn source(&self, file: FileId) -> Option<&Source> {
-        self.0.get(wide(file.0.get() - 1)).map(Arc::as_ref)
+        self.0.get(wide(file.0.get() - 1)).map(Rc::as_ref)
     }
 
     /// Never shows these ranges again.
     pub(crate) fn hide(&mut self, spans: Vec<Span>) {
         for span in spans {
-            if let Some(source) = self.0.get_mut(wide(span.file.0.get() - 1)).map(Arc::make_mut) {
+            if let Some(source) = self.0.get_mut(wide(span.file.0.get() - 1)).map(Rc::make_mut) {
                 let range = span.range();
                 source.hidden.push(source.text_offset(range.start)..source.text_offset(range.end));
-                source.secrets = OnceLock::new();
+                source.secrets = OnceCell::new();
             }
         }
     }

@@ -31,15 +31,12 @@ pub(crate) fn micros(text: &str) -> Result<u64, NumberError> {
     if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
         return Err(NumberError::Malformed);
     }
-    let parse = |text: &str| match text {
-        "" => Ok(0),
-        text => text.parse::<u64>().map_err(|_| NumberError::OutOfRange),
-    };
-    let padded: String = fraction.chars().chain("0000000".chars()).take(7).collect();
-    let tenths = parse(&padded)?;
-    parse(whole)?
-        .checked_mul(1_000_000)
-        .and_then(|micros| micros.checked_add((tenths + 5) / 10))
+    let digit = |at: usize| fraction.as_bytes().get(at).map_or(0, |byte| u64::from(byte - b'0'));
+    let millionths = (0..6).fold(0, |sum, at| sum * 10 + digit(at)) + u64::from(digit(6) >= 5);
+    let seconds = if whole.is_empty() { Ok(0) } else { whole.parse::<u64>() };
+    seconds
+        .ok()
+        .and_then(|seconds| seconds.checked_mul(1_000_000)?.checked_add(millionths))
         .ok_or(NumberError::OutOfRange)
 }
 
