@@ -257,7 +257,7 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         let message = format!("`ops` works for UDP only, and the service is {protocol}");
         diagnostics.push(
             Diagnostic::warning(Code::PacketScheduling, word.span, message)
-                .hint("delete it")
+                .hint("delete it, or write `protocol UDP`")
                 .class(Class::Error),
         );
     }
@@ -332,7 +332,7 @@ fn quorum(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn empty_group(name: &Word) -> Diagnostic {
-    let message = format!("virtual_server_group `{}` has no entries", name.text);
+    let message = format!("virtual_server_group `{}` has no entries and is removed", name.text);
     Diagnostic::warning(Code::ServerGroupEmpty, name.span, message)
         .hint("write lines `ADDRESS PORT` or `fwmark NUMBER` into it")
         .class(Class::Error)
