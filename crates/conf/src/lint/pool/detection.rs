@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::tree::{Tally, name, number, seconds, value};
-use crate::{Code, Diagnostic, Statement, Word};
+use crate::{
+    Code, Diagnostic, Statement, Word,
+    lint::tree::{Tally, name, number, seconds, value},
+};
 
 /// Checks that need longer than this to find a dead server are pointed out.
 const PATIENCE: Duration = Duration::from_secs(600);

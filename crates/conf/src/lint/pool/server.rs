@@ -3,13 +3,18 @@
 use std::net::IpAddr;
 
 use super::{
+    Service, Target,
     checker::{self, Site},
     detection::Times,
-    names::Names,
-    pool::{Service, Target},
-    tree::{Tally, is, is_on, last, name, number, value},
 };
-use crate::{Code, Diagnostic, Statement, Word, diagnostic::Class};
+use crate::{
+    Code, Diagnostic, Statement, Word,
+    diagnostic::Class,
+    lint::{
+        names::Names,
+        tree::{Tally, is, is_on, last, name, number, value},
+    },
+};
 
 /// A real server.
 pub(super) struct Server<'s> {

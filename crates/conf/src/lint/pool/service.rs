@@ -7,7 +7,7 @@ use standfast_vrrp::Transport;
 
 use crate::{Code, Diagnostic, Model, Origins, Statement, Word};
 
-pub(super) fn lint(
+pub(in crate::lint) fn lint(
     tree: &[Statement],
     model: &Model,
     origins: &Origins,

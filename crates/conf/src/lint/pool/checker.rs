@@ -8,12 +8,17 @@ use std::{
 
 use super::{
     detection::{self, Times},
-    names::{Names, What},
     server::Server,
-    trackers,
-    tree::{Tally, is, is_on, last, number, value},
 };
-use crate::{Code, Diagnostic, Statement, Word, diagnostic::Class};
+use crate::{
+    Code, Diagnostic, Statement, Word,
+    diagnostic::Class,
+    lint::{
+        names::{Names, What},
+        trackers,
+        tree::{Tally, is, is_on, last, number, value},
+    },
+};
 
 /// Where checks stand.
 pub(super) struct Site<'a, 's> {
