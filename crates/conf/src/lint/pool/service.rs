@@ -1,4 +1,4 @@
-//! Virtual servers: not active yet, but their mistakes can be said.
+//! Virtual servers against the director that runs them: its own address and its peers.
 
 use std::net::{IpAddr, Ipv4Addr};
 
