@@ -123,7 +123,7 @@ fn direct_routing_cannot_change_ports() {
     let own = server.replace("8080 {", "8080 {\n lvs_method NAT");
     assert_eq!(codes(&direct(&own)), [], "the server's own method counts");
     let sorry = direct(&(" sorry_server 10.0.0.9 81\n".to_owned() + &server.replace("8080", "80")));
-    expect(&sorry, Code::SorryPort, 5, "81", "listen on 80");
+    expect(&sorry, Code::SorryPort, 5, "81", "sorry_server_lvs_method NAT");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn real_servers_are_of_the_services_family() {
 
 #[test]
 fn one_packet_scheduling_is_for_udp() {
-    expect(&service(" ops"), Code::PacketScheduling, 5, "ops", "delete");
+    expect(&service(" ops"), Code::PacketScheduling, 5, "ops", "protocol UDP");
     assert_eq!(warnings(&service(" ops\n protocol UDP")), [Code::NotActive, Code::SetTwice]);
 }
 
@@ -300,6 +300,10 @@ fn a_dead_server_is_found_in_reasonable_time() {
     // 60 s between checks, 31 times 5 s to connect, 30 times 20 s in between.
     assert!(message.contains("14 minutes"), "{message}");
     assert_eq!(codes(&check(" TCP_CHECK {\n retry 3\n delay_before_retry 3\n }")), []);
+    // Another 3 times, each after a whole delay_loop.
+    let dns = check(" delay_loop 150\n DNS_CHECK {\n }");
+    assert!(find(&dns, Code::SlowDetection).message.contains("3 waits of 150 s"));
+    assert_eq!(codes(&check(" delay_loop 150\n TCP_CHECK {\n }")), []);
 }
 
 #[test]

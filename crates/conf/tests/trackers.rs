@@ -56,9 +56,9 @@ fn a_tracker_that_nothing_follows_is_pointed_out() {
 #[test]
 fn a_tracker_knows_what_to_look_at() {
     for (text, name, hint) in [
-        ("track_file load {\n weight 1\n}\n", "load", "`file`"),
-        ("vrrp_track_process web {\n}\n", "web", "`process`"),
-        ("bfd_instance peer {\n}\n", "peer", "`neighbor_ip`"),
+        ("track_file load {\n weight 1\n}\n", "load", "`file PATH`"),
+        ("vrrp_track_process web {\n}\n", "web", "`process COMMAND`"),
+        ("bfd_instance peer {\n}\n", "peer", "`neighbor_ip ADDRESS`"),
     ] {
         expect(&load(text), Code::TrackerIncomplete, 1, name, hint);
     }

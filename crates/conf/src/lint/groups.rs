@@ -58,7 +58,7 @@ fn size(group: &Statement, members: &[&Word], diagnostics: &mut Vec<Diagnostic>)
     };
     diagnostics.push(
         Diagnostic::warning(Code::GroupTooSmall, name.span, message)
-            .hint("list the instances that must change together in `group { ... }`")
+            .hint("list the instances that must change together, or delete the group")
             .class(Class::Error),
     );
 }
@@ -104,7 +104,7 @@ fn states(instances: &[&Statement], diagnostics: &mut Vec<Diagnostic>) {
         Diagnostic::note(
             Code::MembersStartApart,
             master.span,
-            "another member of the sync group starts as BACKUP, and so do all",
+            "`state MASTER` is ignored: another member of the sync group starts as BACKUP",
         )
         .also(backup.span, "the other member")
         .hint("write the same `state` in all members, and the same `priority`"),

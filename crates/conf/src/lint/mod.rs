@@ -1,9 +1,7 @@
 //! What is valid and yet not what was meant.
 
-mod checker;
 mod cluster;
 mod command;
-mod detection;
 mod groups;
 mod host;
 mod instance;
@@ -14,8 +12,6 @@ mod pool;
 mod repeat;
 mod script;
 mod secret;
-mod server;
-mod service;
 mod timing;
 mod trackers;
 mod tree;
@@ -52,7 +48,7 @@ pub(crate) fn lint(
     let Lowered { model, origins, commands } = lowered;
     weight::lint(model, origins, diagnostics);
     command::lint(commands, model.global.script_security, files, sources, diagnostics);
-    service::lint(tree, model, origins, diagnostics);
+    pool::service::lint(tree, model, origins, diagnostics);
     let instances = view::instances(tree, model, origins);
     let view = view::View { tree, model, origins, commands, instances: &instances };
     host::lint(view, options, diagnostics);

@@ -167,7 +167,7 @@ fn unused(what: What, name: &Word) -> Option<Diagnostic> {
         ),
         What::ServerGroup => (
             Code::ServerGroupUnused,
-            "no virtual_server serves",
+            "no virtual_server uses",
             format!("write `virtual_server group {} {{ ... }}`", name.text),
         ),
         What::Instance | What::SyncGroup | What::TrackGroup => return None,

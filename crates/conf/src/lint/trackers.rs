@@ -23,8 +23,8 @@ pub(super) fn lint<'s>(
             track_groups(line, at, names, diagnostics);
         }
         "global_defs" => sync_daemon(line, at, names, diagnostics),
-        "vrrp_track_process" => needs(line, "process", diagnostics),
-        "track_file" | "vrrp_track_file" => needs(line, "file", diagnostics),
+        "vrrp_track_process" => needs(line, "process COMMAND", diagnostics),
+        "track_file" | "vrrp_track_file" => needs(line, "file PATH", diagnostics),
         "bfd_instance" => session(line, &mut seen.neighbors, diagnostics),
         _ => {}
     }
@@ -75,7 +75,7 @@ fn track_groups<'s>(
         if names.find(What::TrackGroup, name, at).is_none() {
             let message = format!("no track_group `{}` is defined above", name.text);
             let found = Diagnostic::warning(Code::TrackGroupUndefined, name.span, message)
-                .label("no instance fails when this is lost")
+                .label("no instance reacts when this is lost")
                 .class(Class::Error);
             diagnostics.push(names.advise(found, What::TrackGroup, name));
         }
@@ -104,14 +104,19 @@ fn sync_daemon<'s>(
     }
 }
 
-fn needs(block: &Statement, keyword: &str, diagnostics: &mut Vec<Diagnostic>) {
+/// A tracker without its target, which `wanted` would set.
+fn needs(block: &Statement, wanted: &str, diagnostics: &mut Vec<Diagnostic>) {
+    let keyword = wanted.split(' ').next().unwrap_or_default();
     let given = block.statements().iter().any(|line| is(line, keyword));
     let (Some(word), false) = (block.keyword(), given) else { return };
     let span = value(block).map_or(word.span, |name| name.span);
-    let message = format!("the {} has no `{keyword}` and is left out", word.text);
+    let message = match value(block) {
+        Some(name) => format!("{} `{}` has no `{keyword}` and is left out", word.text, name.text),
+        None => format!("the {} has no `{keyword}` and is left out", word.text),
+    };
     diagnostics.push(
         Diagnostic::warning(Code::TrackerIncomplete, span, message)
-            .hint(format!("write `{keyword}` with what to follow"))
+            .hint(format!("write `{wanted}` into it"))
             .class(Class::Error),
     );
 }
@@ -123,7 +128,7 @@ fn session(
 ) {
     let lines = block.statements();
     let Some(neighbor) = last(lines, &["neighbor_ip", "neighbour_ip"]).and_then(value) else {
-        needs(block, "neighbor_ip", diagnostics);
+        needs(block, "neighbor_ip ADDRESS", diagnostics);
         return;
     };
     let source = last(lines, &["source_ip"]).and_then(value);

@@ -127,7 +127,7 @@ impl Lowering<'_> {
         for (_, matched) in read.options() {
             let Some(option) = matched.option else { continue };
             if option.status != Status::Active {
-                let path = keyword.child.unwrap_or_default();
+                let path = keyword.child().unwrap_or_default();
                 self.note(path, option, || option.name.to_owned(), matched.word.span);
             }
         }

@@ -140,7 +140,8 @@ impl Builder {
 
     fn pop(&mut self, close: Option<Span>) {
         let Some(Frame { words, open, before, path: _ }) = self.frames.pop() else { return };
-        let statements = self.statements.drain(before.min(self.statements.len())..).collect();
+        let inside = self.statements.split_off(before.min(self.statements.len()));
+        let statements = inside.into_boxed_slice();
         if !words.is_empty() {
             let block = Some(Box::new(Block { open, close, statements }));
             self.statements.push(Statement { words, block });

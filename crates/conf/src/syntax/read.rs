@@ -131,10 +131,12 @@ impl<'a> Reader<'a> {
             ));
         }
         let text = source.bytes().get(start..).unwrap_or_default();
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
-            let body = line.strip_suffix(b"\n").unwrap_or(line);
-            self.raw_line(&source, file, start, body);
-            start += line.len();
+        let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+        let mut line = 0;
+        for end in ends {
+            let body = text.get(line..end).unwrap_or_default();
+            self.raw_line(&source, file, start + line, body);
+            line = end + 1;
         }
         self.finish_definition();
         self.open.pop();
@@ -148,7 +150,7 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
-        if let Some(at) = body.iter().position(|&byte| byte == 0) {
+        if let Some(at) = memchr::memchr(0, body) {
             let span = Span::new(file, start + at..start + at + 1);
             let message = "the line holds a NUL byte and is skipped";
             self.findings
@@ -271,7 +273,7 @@ impl<'a> Reader<'a> {
 
 /// Whether the line is nothing but words, braces and a comment.
 fn is_plain(line: &[u8]) -> bool {
-    !line.contains(&b'$')
+    memchr::memchr(b'$', line).is_none()
         && !line.starts_with(b"include")
         && !line.starts_with(b"@")
         && !line.starts_with(b"~")

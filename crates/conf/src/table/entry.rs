@@ -68,8 +68,8 @@ impl State {
 pub fn opener(block: &Block) -> Option<(&'static Block, &'static Keyword)> {
     static OPENERS: LazyLock<BTreeMap<&str, (&Block, &Keyword)>> = LazyLock::new(|| {
         let all = super::blocks().flat_map(|block| {
-            let openers = lines(block).filter(|keyword| keyword.child != Some(block.path));
-            openers.filter_map(move |keyword| Some((keyword.child?, (block, keyword))))
+            let openers = lines(block).filter(|keyword| keyword.child() != Some(block.path));
+            openers.filter_map(move |keyword| Some((keyword.child()?, (block, keyword))))
         });
         all.collect()
     });

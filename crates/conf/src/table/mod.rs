@@ -83,8 +83,8 @@ pub struct Keyword {
     pub age: Age,
     /// What follows it on its line.
     pub arguments: Arguments,
-    /// The block that it opens, or whose options follow it.
-    pub child: Option<&'static str>,
+    /// The block that it opens, or whose options follow it: its place in the table.
+    child: Option<usize>,
     /// What holds without it.
     pub default: Default,
     /// keepalived's version that brought it, where that is known.
@@ -150,10 +150,16 @@ impl Keyword {
         self.arguments.block
     }
 
+    /// The path of that block.
+    #[must_use]
+    pub fn child(&self) -> Option<&'static str> {
+        self.block().map(|block| block.path)
+    }
+
     /// The block that it opens, or whose options follow it.
     #[must_use]
     pub fn block(&self) -> Option<&'static Block> {
-        self.child.and_then(block)
+        self.child.and_then(|at| TABLE.blocks.get(at))
     }
 }
 

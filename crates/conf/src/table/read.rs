@@ -62,7 +62,7 @@ impl Table {
                 } else {
                     super::child(path, keyword.name)
                 };
-                keyword.child = by_path.get_key_value(child.as_str()).map(|(path, _)| *path);
+                keyword.child = by_path.get(child.as_str()).copied();
             };
             block.keywords.iter_mut().for_each(home);
             block.options.iter_mut().for_each(home);

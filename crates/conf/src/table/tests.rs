@@ -45,7 +45,7 @@ fn every_block_that_a_keyword_opens_is_in_the_table_and_no_other() {
         assert_eq!(keyword.block().is_some(), wanted, "{path}: {}", keyword.name);
     }
     for block in blocks().filter(|block| !block.path.is_empty()) {
-        let opened = everything().any(|(_, keyword)| keyword.child == Some(block.path));
+        let opened = everything().any(|(_, keyword)| keyword.child() == Some(block.path));
         assert!(opened, "nothing opens {}", block.path);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::tree::{Tally, name, number, seconds, value};
-use crate::{Code, Diagnostic, Statement, Word};
+use crate::{
+    Code, Diagnostic, Statement, Word,
+    lint::tree::{Tally, name, number, seconds, value},
+};
 
 /// Checks that need longer than this to find a dead server are pointed out.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -44,9 +46,15 @@ pub(super) fn network<'s>(times: Times<'s>, check: &'s Word, tally: &mut Tally<'
     if let Some((connect, word)) = times.connect.filter(|(time, _)| *time > times.delay_loop()) {
         outlasts(times, connect, word, tally);
     }
-    let retries = u32::try_from(times.retry.map_or(1, |(count, _)| count)).unwrap_or(u32::MAX);
+    let (retries, between) = match check.text.as_str() {
+        "DNS_CHECK" => (3, times.delay_loop()),
+        "HTTP_GET" | "SSL_GET" => (1, Duration::from_secs(3)),
+        _ => (1, Duration::from_secs(1)),
+    };
+    let retries = times.retry.map_or(retries, |(count, _)| count);
+    let retries = u32::try_from(retries).unwrap_or(u32::MAX);
     let connect = times.connect.map_or(Duration::from_secs(5), |(time, _)| time);
-    let between = times.between.map_or(Duration::from_secs(1), |(time, _)| time);
+    let between = times.between.map_or(between, |(time, _)| time);
     let trying = connect
         .saturating_mul(retries.saturating_add(1))
         .saturating_add(between.saturating_mul(retries));
@@ -56,7 +64,14 @@ pub(super) fn network<'s>(times: Times<'s>, check: &'s Word, tally: &mut Tally<'
     }
     tally.add(Code::SlowDetection, "", || {
         let minutes = whole.as_secs().div_ceil(60);
-        let message = format!("a dead server gets traffic for up to {minutes} minutes");
+        let message = format!(
+            "a dead server gets traffic for up to {minutes} minutes: {} s until the check, \
+             {} tries of {} s, {retries} waits of {} s",
+            times.delay_loop().as_secs_f64(),
+            retries.saturating_add(1),
+            connect.as_secs_f64(),
+            between.as_secs_f64()
+        );
         let mut found = Diagnostic::warning(Code::SlowDetection, check.span, message).hint(
             "write smaller values, like `delay_loop 5`, `retry 2` and `delay_before_retry 1`",
         );

@@ -1,4 +1,4 @@
-//! Virtual servers: not active yet, but their mistakes can be said.
+//! Virtual servers against the director that runs them: its own address and its peers.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,7 +7,7 @@ use standfast_vrrp::Transport;
 
 use crate::{Code, Diagnostic, Model, Origins, Statement, Word};
 
-pub(super) fn lint(
+pub(in crate::lint) fn lint(
     tree: &[Statement],
     model: &Model,
     origins: &Origins,

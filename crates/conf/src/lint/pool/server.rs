@@ -3,13 +3,18 @@
 use std::net::IpAddr;
 
 use super::{
+    Service, Target,
     checker::{self, Site},
     detection::Times,
-    names::Names,
-    pool::{Service, Target},
-    tree::{Tally, is, is_on, last, name, number, value},
 };
-use crate::{Code, Diagnostic, Statement, Word, diagnostic::Class};
+use crate::{
+    Code, Diagnostic, Statement, Word,
+    diagnostic::Class,
+    lint::{
+        names::Names,
+        tree::{Tally, is, is_on, last, name, number, value},
+    },
+};
 
 /// A real server.
 pub(super) struct Server<'s> {
@@ -98,10 +103,11 @@ fn twice<'s>(service: &Service<'s>, tally: &mut Tally<'s>) {
         let server = |at: usize| service.servers.get(at).map(Server::name);
         let (Some(first), Some(second)) = (server(*first), server(*second)) else { continue };
         tally.add(Code::ServerTwice, "", || {
-            let message = format!("the real server {address} port {port} is listed twice");
+            let message =
+                format!("the real server {address} port {port} is listed already and counts once");
             let found = Diagnostic::warning(Code::ServerTwice, second.span, message)
                 .also(first.span, "listed here first")
-                .hint("delete one of them, or add their weights")
+                .hint("delete one of them; for more connections write a larger `weight`")
                 .class(Class::Error);
             Some(found)
         });
@@ -114,9 +120,9 @@ fn family<'s>(service: &Service<'s>, server: &Server<'s>, method: &str, tally: &
         return;
     }
     tally.add(Code::ServerFamily, "", || {
-        let families = if ipv6 { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+        let families = if ipv6 { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
         let message = format!(
-            "the real server is {} and the service {}; it is skipped",
+            "the service is {} and this real server {}, so the server is skipped",
             families.0, families.1
         );
         let found = Diagnostic::warning(Code::ServerFamily, server.name().span, message)
@@ -206,7 +212,7 @@ fn tunnel<'s>(line: &'s Statement, tally: &mut Tally<'s>) {
     let Some(first) = options.first() else { return };
     if method.text != "TUN" {
         tally.add(Code::TunnelOption, "method", || {
-            let message = format!("{} is no tunnel, so its options do nothing", method.text);
+            let message = format!("{} is no tunnel, so a tunnel's options do nothing", method.text);
             let found = Diagnostic::warning(Code::TunnelOption, first.span, message)
                 .hint("delete them, or write TUN");
             Some(found)
@@ -243,7 +249,7 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
     let port = own.and_then(|word| word.text.parse().ok()).unwrap_or(service_port);
     if service.ipv6.is_some_and(|ipv6| address.is_ipv6() != ipv6) && method != "TUN" {
         tally.add(Code::ServerFamily, "sorry", || {
-            let message = "the sorry server is of another family than the service; it is skipped";
+            let message = "the sorry server is of another family than the service, and is skipped";
             let found = Diagnostic::warning(Code::ServerFamily, word.span, message)
                 .hint("write an address of the service's family, or tunnel with `lb_kind TUN`")
                 .class(Class::Error);
@@ -256,7 +262,10 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
         tally.add(Code::SorryPort, "", || {
             let message = format!("{method} cannot change ports: {port} becomes {service_port}");
             let found = Diagnostic::warning(Code::SorryPort, own.span, message)
-                .hint(format!("let the sorry server listen on {service_port}"))
+                .also(service.words.get(1)?.span, "the service's port")
+                .hint(format!(
+                    "let it listen on {service_port}, or write `sorry_server_lvs_method NAT`"
+                ))
                 .class(Class::Error);
             Some(found)
         });
@@ -267,7 +276,8 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
         let own = last(server.lines, &["inhibit_on_failure"]);
         let on = own.or(service.last(&["inhibit_on_failure"])).is_some_and(is_on);
         tally.add(Code::SorryIsServer, "", || {
-            let message = "the sorry server is a real server, and down when it is needed";
+            let message =
+                "the sorry server is one of the real servers, so it is down when it is needed";
             let found = Diagnostic::warning(Code::SorryIsServer, word.span, message)
                 .also(server.name().span, "the real server")
                 .hint("write a server of its own that says sorry, or delete `sorry_server`");

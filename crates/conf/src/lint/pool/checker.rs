@@ -8,12 +8,17 @@ use std::{
 
 use super::{
     detection::{self, Times},
-    names::{Names, What},
     server::Server,
-    trackers,
-    tree::{Tally, is, is_on, last, number, value},
 };
-use crate::{Code, Diagnostic, Statement, Word, diagnostic::Class};
+use crate::{
+    Code, Diagnostic, Statement, Word,
+    diagnostic::Class,
+    lint::{
+        names::{Names, What},
+        trackers,
+        tree::{Tally, is, is_on, last, number, value},
+    },
+};
 
 /// Where checks stand.
 pub(super) struct Site<'a, 's> {
@@ -108,7 +113,7 @@ fn target<'s>(site: &Site<'_, 's>, lines: &'s [Statement], check: &'s Word, tall
     if let Some((word, _)) = source.filter(|(_, ip)| ip.is_ipv6() != address.is_ipv6()) {
         tally.add(Code::CheckFamily, "", || {
             let message =
-                format!("{} is of another family than {address}; it is ignored", word.text);
+                format!("no check of {address} can leave from {}, of another family", word.text);
             let found = Diagnostic::warning(Code::CheckFamily, word.span, message)
                 .hint("write an address of the target's family")
                 .class(Class::Error);
@@ -170,7 +175,7 @@ fn regex<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
         && number(least).zip(number(most)).is_some_and(|(least, most)| most <= least)
     {
         tally.add(Code::RegexOption, "offset", || {
-            let message = "no match can end before it begins";
+            let message = "nothing matches: a match would end before it begins";
             let found = Diagnostic::warning(Code::RegexOption, most.span, message)
                 .also(least.span, "it begins here at the earliest")
                 .hint("write a larger `regex_max_offset`");
@@ -200,7 +205,7 @@ fn udp<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
         tally.add(Code::ReplyLength, "range", || {
             let message = format!("no answer has {bytes} bytes at least and {limit} at most");
             let found = Diagnostic::warning(Code::ReplyLength, least.span, message)
-                .hint("write a larger `max_reply_length`")
+                .hint("write a larger `max_reply_length`; it is 255 when it is not written")
                 .class(Class::Error);
             Some(match most {
                 Some((word, _)) => found.also(word.span, "the most"),
@@ -209,7 +214,7 @@ fn udp<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
         });
     } else if bytes > 0 && last(lines, &["require_reply"]).is_none() {
         tally.add(Code::ReplyLength, "reply", || {
-            let message = "without `require_reply` no answer at all is good too";
+            let message = "without `require_reply` a server that does not answer passes too";
             let found = Diagnostic::note(Code::ReplyLength, least.span, message)
                 .hint("write `require_reply` too");
             Some(found)

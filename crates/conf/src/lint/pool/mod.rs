@@ -1,11 +1,17 @@
 //! Virtual servers: what is missing, and what contradicts itself.
 
+mod checker;
+mod detection;
+mod server;
+pub(super) mod service;
+
 use std::{collections::BTreeMap, net::IpAddr};
+
+use server::Server;
 
 use super::{
     Seen,
     names::{Names, What},
-    server::{self, Server},
     tree::{is, last, name, number, value},
 };
 use crate::{Code, Diagnostic, Span, Statement, Word, diagnostic::Class};
@@ -24,15 +30,15 @@ pub(super) enum Target<'s> {
 }
 
 /// A virtual server, its settings and its real servers apart.
-pub(super) struct Service<'s> {
+struct Service<'s> {
     /// `virtual_server`
-    pub(super) word: &'s Word,
-    pub(super) words: &'s [Word],
-    pub(super) target: Target<'s>,
-    pub(super) settings: Vec<&'s Statement>,
-    pub(super) servers: Vec<Server<'s>>,
+    word: &'s Word,
+    words: &'s [Word],
+    target: Target<'s>,
+    settings: Vec<&'s Statement>,
+    servers: Vec<Server<'s>>,
     /// Whether it serves IPv6, where that can be told.
-    pub(super) ipv6: Option<bool>,
+    ipv6: Option<bool>,
 }
 
 impl<'s> Service<'s> {
@@ -62,7 +68,7 @@ impl<'s> Service<'s> {
     }
 
     /// The last line with one of these keywords.
-    pub(super) fn last(&self, keywords: &[&str]) -> Option<&'s Statement> {
+    fn last(&self, keywords: &[&str]) -> Option<&'s Statement> {
         last(self.settings.iter().copied(), keywords)
     }
 
@@ -257,7 +263,7 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         let message = format!("`ops` works for UDP only, and the service is {protocol}");
         diagnostics.push(
             Diagnostic::warning(Code::PacketScheduling, word.span, message)
-                .hint("delete it")
+                .hint("delete it, or write `protocol UDP`")
                 .class(Class::Error),
         );
     }
@@ -332,7 +338,7 @@ fn quorum(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn empty_group(name: &Word) -> Diagnostic {
-    let message = format!("virtual_server_group `{}` has no entries", name.text);
+    let message = format!("virtual_server_group `{}` has no entries and is removed", name.text);
     Diagnostic::warning(Code::ServerGroupEmpty, name.span, message)
         .hint("write lines `ADDRESS PORT` or `fwmark NUMBER` into it")
         .class(Class::Error)
