@@ -19,6 +19,7 @@
 //! assert_eq!(loaded.diagnostics[1].hint.as_deref(), Some("write `state BACKUP`"));
 //! ```
 
+mod both;
 mod code;
 mod diagnostic;
 mod dump;
@@ -52,5 +53,5 @@ pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};
 pub use source::{FileId, Position, Source, Sources, Span};
-pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, Words, tokens};
+pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};
 pub use text::Text;

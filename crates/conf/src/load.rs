@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    Code, Diagnostic, Files, Host, Model, Origins, Severity, Sources, Statement, lint, lower,
-    shown, syntax,
+    Code, Diagnostic, Files, Host, Model, Origins, Severity, Sources, Statement, both::both, lint,
+    lower, shown, syntax, table,
 };
 
 /// What the result depends on besides the files.
@@ -49,9 +49,13 @@ pub struct Loaded {
 /// Reads and checks a configuration. Never panics, whatever the files hold.
 #[must_use]
 pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
-    let syntax::Reading { tree, mut sources, findings } = syntax::read(path, options, files);
+    // The table of keywords is read while the file is.
+    let (reading, _) = both(|| syntax::read(path, options, files), table::top);
+    let syntax::Reading { tree, mut sources, findings } = reading;
     let mut diagnostics = findings.kept;
-    let lowered = lower::lower(&tree, &mut diagnostics);
+    let (lowered, of_tree) =
+        both(|| lower::lower(&tree, &mut diagnostics), || lint::of_tree(&tree));
+    diagnostics.extend(of_tree);
     lint::lint(&tree, &lowered, options, files, &mut sources, &mut diagnostics);
     diagnostics.sort_by_key(|found| {
         let span = found.primary.span;

@@ -6,6 +6,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,7 @@ pub struct Position {
 #[derive(Clone, Debug)]
 pub struct Source {
     path: PathBuf,
-    text: Rc<Shared>,
+    text: Arc<Shared>,
     /// The bytes, where they are not the text's.
     broken: Option<Broken>,
     /// Where each line starts in the text; only findings need it.
@@ -105,7 +106,7 @@ impl Source {
                 (text, Some(Broken { bytes, at }))
             }
         };
-        let text = Rc::new(Shared { text, definition: None });
+        let text = Arc::new(Shared { text, definition: None });
         Self {
             path,
             text,
@@ -117,7 +118,7 @@ impl Source {
     }
 
     /// The text to share, when its offsets are those of the bytes.
-    pub(crate) fn shared(&self) -> Option<&Rc<Shared>> {
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
         self.broken.is_none().then_some(&self.text)
     }
 

@@ -1,7 +1,7 @@
 //! The text of a word: a part of something that many words share, so that a word needs no memory
 //! of its own.
 
-use std::{fmt, ops::Deref, ops::Range, rc::Rc};
+use std::{fmt, ops::Deref, ops::Range, sync::Arc};
 
 use crate::source::{Span, narrow, wide};
 
@@ -16,21 +16,21 @@ pub(crate) struct Shared {
 /// The text of a word. Works like a `&str`.
 #[derive(Clone)]
 pub struct Text {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     start: u32,
     end: u32,
 }
 
 impl Text {
     /// A part of a file's text.
-    pub(crate) fn part(shared: &Rc<Shared>, range: Range<usize>) -> Self {
-        Self { shared: Rc::clone(shared), start: narrow(range.start), end: narrow(range.end) }
+    pub(crate) fn part(shared: &Arc<Shared>, range: Range<usize>) -> Self {
+        Self { shared: Arc::clone(shared), start: narrow(range.start), end: narrow(range.end) }
     }
 
     /// What an expansion made.
     pub(crate) fn expanded(text: String, definition: Option<Span>) -> Self {
         let end = narrow(text.len());
-        Self { shared: Rc::new(Shared { text, definition }), start: 0, end }
+        Self { shared: Arc::new(Shared { text, definition }), start: 0, end }
     }
 
     /// The text.

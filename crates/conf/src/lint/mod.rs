@@ -36,7 +36,7 @@ struct Seen<'s> {
     members: BTreeMap<&'s str, &'s Word>,
 }
 
-/// Lints of one configuration.
+/// Lints that need the model as well.
 pub(crate) fn lint(
     tree: &[Statement],
     lowered: &Lowered,
@@ -58,6 +58,11 @@ pub(crate) fn lint(
     mail::lint(view, diagnostics);
     secret::lint(view, files, sources, diagnostics);
     work::lint(view, sources, diagnostics);
+}
+
+/// Lints that need only the tree: virtual servers, trackers, groups, and what is set twice.
+pub(crate) fn of_tree(tree: &[Statement]) -> Vec<Diagnostic> {
+    let diagnostics = &mut Vec::new();
     let mut names = names::Names::collect(tree, diagnostics);
     let mut seen = Seen::default();
     // One statement after the other: a large file's tree is far larger than a cache.
@@ -68,4 +73,5 @@ pub(crate) fn lint(
         pool::lint(line, at, &mut names, &mut seen, diagnostics);
     }
     names.unused(diagnostics);
+    std::mem::take(diagnostics)
 }

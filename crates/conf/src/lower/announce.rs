@@ -59,7 +59,7 @@ impl Lowering<'_> {
     /// Reports what is wrong with a statement and in its block, and takes nothing from it.
     fn check(&mut self, keyword: &'static Keyword, statement: &Statement) {
         let read = self.read(keyword, statement);
-        if keyword.arguments.first() == Some(&Kind::Command) {
+        if keyword.arguments.takes_command() {
             read.word().and_then(|word| super::command::argv(word, self.diagnostics));
         }
         let Some(block) = keyword.block().filter(|_| keyword.opens_block()) else { return };

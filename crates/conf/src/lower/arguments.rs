@@ -116,7 +116,7 @@ impl Lowering<'_> {
         if keyword.status == Status::Active {
             self.inactive_options(keyword, &read);
         }
-        if keyword.arguments.first() == Some(&Kind::Command) {
+        if keyword.arguments.takes_command() {
             self.commands.extend(read.word().cloned());
         }
         read

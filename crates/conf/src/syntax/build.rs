@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     Findings,
-    tree::{Block, Statement, Word, Words},
+    tree::{Block, Statement, Word},
 };
 use crate::{Code, Diagnostic, diagnostic::Class, source::Span, table};
 
@@ -15,7 +15,7 @@ const NOWHERE: &str = "?";
 
 /// A block that is not closed yet.
 struct Frame {
-    words: Words,
+    words: Box<[Word]>,
     open: Span,
     /// How many statements stand before its own.
     before: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Builder {
     /// The finished statements of the open blocks, the outermost first.
     statements: Vec<Statement>,
     frames: Vec<Frame>,
-    words: Words,
+    words: Vec<Word>,
     /// Opening braces without closing one, in the whole configuration.
     missing: usize,
     /// Blocks beyond [`DEPTH_MAX`] that are open.
@@ -67,8 +67,9 @@ impl Builder {
         }
     }
 
-    fn take_words(&mut self) -> Words {
-        std::mem::take(&mut self.words)
+    fn take_words(&mut self) -> Box<[Word]> {
+        // Exactly as much memory as needed, and the list's own is used again.
+        self.words.drain(..).collect()
     }
 
     pub(crate) fn open(&mut self, span: Span) {
@@ -103,7 +104,7 @@ impl Builder {
     }
 
     /// The words of the line above, when the brace stands on the line below its keyword.
-    fn keyword_above(&mut self) -> Words {
+    fn keyword_above(&mut self) -> Box<[Word]> {
         let before = self.frames.last().map_or(0, |frame| frame.before);
         let inside = self.statements.len() > before;
         let last = self.statements.pop_if(|last| inside && last.block.is_none());

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::glyph::{self, Symbol};
+use crate::table;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,29 +57,6 @@ pub(crate) enum Comments {
     Stripped,
 }
 
-/// Keywords whose value is a command; only there do single quotes count.
-const COMMANDS: &[&str] = &[
-    "lvs_notify_fifo_script",
-    "misc_path",
-    "notify",
-    "notify_backup",
-    "notify_deleted",
-    "notify_down",
-    "notify_fault",
-    "notify_fifo_script",
-    "notify_master",
-    "notify_master_rx_lower_pri",
-    "notify_stop",
-    "notify_up",
-    "quorum_down",
-    "quorum_up",
-    "regex",
-    "script",
-    "shutdown_script",
-    "startup_script",
-    "vrrp_notify_fifo_script",
-];
-
 /// Splits a line without its newline.
 pub(crate) fn lex<S: Symbol>(line: &[S], comments: Comments) -> Tokens<'_, S> {
     Tokens { line, at: 0, keyword: None, comments }
@@ -128,8 +106,10 @@ impl<S: Symbol> Iterator for Tokens<'_, S> {
 impl<S: Symbol> Tokens<'_, S> {
     fn in_command(&self) -> bool {
         let keyword = self.keyword.clone().and_then(|range| self.line.get(range));
+        // Single quotes count only where a command, or a pattern, is split into words again.
         keyword.is_some_and(|keyword| {
-            COMMANDS.iter().any(|name| glyph::strip(keyword, name).is_some_and(<[S]>::is_empty))
+            let name: String = keyword.iter().map(|symbol| symbol.char()).collect();
+            name == "regex" || table::takes_command(&name)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Lines that words are taken from: of bytes as they lie in the file, or of glyphs.
 
-use std::{ops::Range, rc::Rc};
+use std::{ops::Range, sync::Arc};
 
 use super::glyph::{self, Glyph, Symbol};
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) trait Line {
 
 /// A line that nothing has to be replaced in; most lines are such.
 pub(crate) struct Plain<'a> {
-    pub(crate) shared: &'a Rc<Shared>,
+    pub(crate) shared: &'a Arc<Shared>,
     pub(crate) file: FileId,
     pub(crate) start: usize,
     pub(crate) bytes: &'a [u8],

@@ -17,4 +17,4 @@ use findings::Findings;
 pub use lex::TokenKind;
 pub use lossless::{SyntaxToken, tokens};
 pub(crate) use read::{LINE_MAX, Reading, read};
-pub use tree::{Block, Quoting, Statement, Word, Words};
+pub use tree::{Block, Quoting, Statement, Word};

@@ -34,6 +34,13 @@ pub(crate) struct Reading {
     pub(crate) findings: Findings,
 }
 
+/// What most files have none of, so that not every line has to be searched for it.
+#[derive(Clone, Copy)]
+struct Rare {
+    nul: bool,
+    dollar: bool,
+}
+
 pub(crate) struct Reader<'a> {
     pub(crate) files: &'a dyn Files,
     pub(crate) sources: Sources,
@@ -131,18 +138,20 @@ impl<'a> Reader<'a> {
             ));
         }
         let text = source.bytes().get(start..).unwrap_or_default();
+        let has = |byte| memchr::memchr(byte, text).is_some();
+        let rare = Rare { nul: has(0), dollar: has(b'$') };
         let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
         let mut line = 0;
         for end in ends {
             let body = text.get(line..end).unwrap_or_default();
-            self.raw_line(&source, file, start + line, body);
+            self.raw_line(&source, file, start + line, body, rare);
             line = end + 1;
         }
         self.finish_definition();
         self.open.pop();
     }
 
-    fn raw_line(&mut self, source: &Source, file: FileId, start: usize, body: &[u8]) {
+    fn raw_line(&mut self, source: &Source, file: FileId, start: usize, body: &[u8], rare: Rare) {
         self.lines += 1;
         if body.len() > LINE_MAX {
             self.long_line(Span::new(file, start..start + body.len()), body.len());
@@ -150,7 +159,8 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
-        if let Some(at) = memchr::memchr(0, body) {
+        let nul = if rare.nul { memchr::memchr(0, body) } else { None };
+        if let Some(at) = nul {
             let span = Span::new(file, start + at..start + at + 1);
             let message = "the line holds a NUL byte and is skipped";
             self.findings
@@ -161,7 +171,7 @@ impl<'a> Reader<'a> {
         let start = start + body.len() - bytes.len();
         let bytes = glyph::trim(bytes);
         match source.shared() {
-            Some(shared) if self.unfinished.is_none() && is_plain(bytes) => {
+            Some(shared) if self.unfinished.is_none() && is_plain(bytes, rare) => {
                 self.words(&Plain { shared, file, start, bytes }, Comments::Present);
             }
             Some(_) | None => self.rich_line(&glyph::decode(file, start, bytes)),
@@ -272,9 +282,10 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether the line is nothing but words, braces and a comment.
-fn is_plain(line: &[u8]) -> bool {
-    memchr::memchr(b'$', line).is_none()
-        && !line.starts_with(b"include")
-        && !line.starts_with(b"@")
-        && !line.starts_with(b"~")
+fn is_plain(line: &[u8], rare: Rare) -> bool {
+    let rich = (rare.dollar && line.contains(&b'$'))
+        || line.starts_with(b"include")
+        || line.starts_with(b"@")
+        || line.starts_with(b"~");
+    !rich
 }

@@ -1,7 +1,5 @@
 //! Statements and blocks, after every expansion.
 
-use smallvec::SmallVec;
-
 use crate::{Text, source::Span};
 
 /// How a word was written.
@@ -26,14 +24,11 @@ pub struct Word {
     pub quoting: Quoting,
 }
 
-/// The words of a statement: most have one or two, and those need no memory of their own.
-pub type Words = SmallVec<[Word; 2]>;
-
 /// A keyword with its parameters, and the block that it opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The keyword and its parameters; never empty.
-    pub words: Words,
+    pub words: Box<[Word]>,
     /// What it holds in braces.
     pub block: Option<Box<Block>>,
 }

@@ -83,6 +83,12 @@ impl Arguments {
         self.items.first().and_then(Item::first)
     }
 
+    /// Whether a command stands first.
+    #[must_use]
+    pub fn takes_command(&self) -> bool {
+        self.first() == Some(&Kind::Command)
+    }
+
     /// Whether options may follow.
     #[must_use]
     pub fn has_options(&self) -> bool {

@@ -12,7 +12,7 @@ mod read;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use form::Form;
 pub use grammar::{Arguments, Item};
@@ -192,6 +192,17 @@ pub fn top() -> &'static Block {
 #[must_use]
 pub fn lookup(path: &str, name: &str) -> Option<&'static Keyword> {
     block(path)?.keyword(name)
+}
+
+/// Whether a keyword of that name takes a command, in any block.
+#[must_use]
+pub fn takes_command(name: &str) -> bool {
+    static NAMES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
+        let keywords = blocks().flat_map(|block| &block.keywords);
+        let commands = keywords.filter(|keyword| keyword.arguments.takes_command());
+        commands.map(|keyword| keyword.name).collect()
+    });
+    NAMES.contains(name)
 }
 
 /// The path of the block that `name` opens in the block at `path`.
