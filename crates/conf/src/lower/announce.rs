@@ -6,7 +6,7 @@ use crate::{
     diagnostic::{Class, Severity},
     source::Span,
     syntax::Statement,
-    table::{Block, Keyword, Kind, Status},
+    table::{Block, Keyword, Status},
 };
 
 /// A keyword without effect, and how often the file has it.
