@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use standfast_types::Prefix;
 
 /// What a machine has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Host {
     /// Its network interfaces, in the kernel's order.
     pub interfaces: Vec<HostInterface>,
-    /// It has the user `keepalived_script`, whom scripts run as by default.
-    pub script_user: bool,
+    /// Whether it has a user of a name. Asking can be slow, so only findings that depend on it do.
+    pub has_user: fn(&str) -> bool,
 }
 
 /// A network interface of a machine.

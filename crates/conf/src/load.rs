@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Code, Diagnostic, Files, Host, Model, Origins, Severity, Sources, Statement, both::both, lint,
-    lower, shown, syntax, table,
+    lower, shown, syntax,
 };
 
 /// What the result depends on besides the files.
@@ -49,12 +49,12 @@ pub struct Loaded {
 /// Reads and checks a configuration. Never panics, whatever the files hold.
 #[must_use]
 pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
-    // The table of keywords is read while the file is.
-    let (reading, _) = both(|| syntax::read(path, options, files), table::top);
-    let syntax::Reading { tree, mut sources, findings } = reading;
+    let syntax::Reading { tree, mut sources, findings } = syntax::read(path, options, files);
     let mut diagnostics = findings.kept;
-    let (lowered, of_tree) =
-        both(|| lower::lower(&tree, &mut diagnostics), || lint::of_tree(&tree));
+    let mut lower = || lower::lower(&tree, &mut diagnostics);
+    let of_tree = || lint::of_tree(&tree);
+    let large = sources.iter().map(|(_, source)| source.bytes().len()).sum::<usize>() > LARGE;
+    let (lowered, of_tree) = if large { both(lower, of_tree) } else { (lower(), of_tree()) };
     diagnostics.extend(of_tree);
     lint::lint(&tree, &lowered, options, files, &mut sources, &mut diagnostics);
     diagnostics.sort_by_key(|found| {
@@ -70,6 +70,9 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
     let model = (!refused).then_some(model);
     Loaded { path: path.to_path_buf(), model, diagnostics, sources, tree, origins }
 }
+
+/// Bytes from which on a second thread is worth its start.
+const LARGE: usize = 512 << 10;
 
 /// Findings that are kept of a file that is none; errors are always kept.
 const FINDINGS_MAX: usize = 2000;

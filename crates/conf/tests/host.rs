@@ -25,7 +25,7 @@ fn loopback() -> HostInterface {
 
 fn with_interfaces(interfaces: Vec<HostInterface>) -> Options {
     let interfaces = std::iter::once(loopback()).chain(interfaces).collect();
-    Options { host: Some(Host { interfaces, script_user: true }), ..Options::default() }
+    Options { host: Some(Host { interfaces, has_user: |_| true }), ..Options::default() }
 }
 
 /// A machine with `eth0` in 192.0.2.0/24 and `eth1` in 198.51.100.0/24.
@@ -220,7 +220,7 @@ fn scripts_without_a_user_are_measured_by_the_machine() {
     let mut options = machine();
     let with_user = load_as(MAIN, &text, files(), &options);
     assert_eq!(warnings(&with_user), []);
-    options.host = options.host.map(|host| Host { script_user: false, ..host });
+    options.host = options.host.map(|host| Host { has_user: |_| false, ..host });
     let without = load_as(MAIN, &text, files(), &options);
     assert_eq!(find(&without, Code::ScriptAsRoot).severity, Severity::Warning);
     assert_eq!(test_exit_code(&without.diagnostics), 5);

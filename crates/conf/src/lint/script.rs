@@ -23,6 +23,9 @@ use crate::{
 const PATH: &[&str] =
     &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
+/// Whom scripts run as by default, where it exists.
+const SCRIPT_USER: &str = "keepalived_script";
+
 /// Words of the shell that stand before a command.
 const BEFORE_COMMANDS: &[&str] = &["do", "then", "else", "if", "while", "!", "exec", "time"];
 
@@ -56,8 +59,10 @@ fn user(view: View<'_>, host: Option<&Host>, diagnostics: &mut Vec<Diagnostic>) 
     });
     let scripts = view.model.scripts.iter().map(|script| &script.command);
     let without = |command: &Command| command.user.is_none();
-    let known = host.is_some_and(|host| host.script_user);
-    if known || !view.model.global.script_security || !notify.chain(scripts).any(without) {
+    if !view.model.global.script_security || !notify.chain(scripts).any(without) {
+        return;
+    }
+    if host.is_some_and(|host| (host.has_user)(SCRIPT_USER)) {
         return;
     }
     let Some(span) = view

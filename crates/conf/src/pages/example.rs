@@ -28,7 +28,7 @@ pub struct Example {
 }
 
 /// A machine, and whether the files are said to be for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) host: Host,
     pub(super) on_this_host: bool,
@@ -120,7 +120,7 @@ impl Machine {
     /// Reads an interface a line: `eth0 up multicast 192.0.2.1/24`.
     pub(super) fn parse(text: &str, on_this_host: bool) -> Result<Self, String> {
         let interfaces = text.lines().map(interface).collect::<Result<_, _>>()?;
-        Ok(Self { host: Host { interfaces, script_user: false }, on_this_host })
+        Ok(Self { host: Host { interfaces, has_user: |_| false }, on_this_host })
     }
 }
 

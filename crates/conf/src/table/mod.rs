@@ -10,7 +10,10 @@ mod grammar;
 mod kind;
 mod read;
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, OnceLock},
+};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -82,7 +85,7 @@ pub struct Keyword {
     /// Whether a newer spelling replaces it.
     pub age: Age,
     /// What follows it on its line.
-    pub arguments: Arguments,
+    pub arguments: &'static Arguments,
     /// The block that it opens, or whose options follow it: its place in the table.
     child: Option<usize>,
     /// What holds without it.
@@ -159,26 +162,42 @@ impl Keyword {
     /// The block that it opens, or whose options follow it.
     #[must_use]
     pub fn block(&self) -> Option<&'static Block> {
-        self.child.and_then(|at| TABLE.blocks.get(at))
+        self.child.and_then(|at| TABLE.blocks.get(at)).map(Lines::block)
     }
 }
 
-/// All blocks.
+/// All blocks: where the lines of each stand. Most files need few of them, so a block's lines are
+/// read when it is first asked for.
 #[derive(Debug)]
 struct Table {
-    blocks: Vec<Block>,
+    blocks: Vec<Lines>,
     by_path: BTreeMap<&'static str, usize>,
+}
+
+/// The lines of a block.
+#[derive(Debug)]
+struct Lines {
+    path: &'static str,
+    part: &'static str,
+    lines: Vec<&'static str>,
+    block: OnceLock<Block>,
+}
+
+impl Lines {
+    fn block(&'static self) -> &'static Block {
+        self.block.get_or_init(|| read::block(self))
+    }
 }
 
 /// All blocks in the order of the table.
 pub fn blocks() -> impl Iterator<Item = &'static Block> {
-    TABLE.blocks.iter()
+    TABLE.blocks.iter().map(Lines::block)
 }
 
 /// The block at a path like `vrrp_instance.authentication`; `""` is the top level.
 #[must_use]
 pub fn block(path: &str) -> Option<&'static Block> {
-    TABLE.by_path.get(path).and_then(|&at| TABLE.blocks.get(at))
+    TABLE.by_path.get(path).and_then(|&at| TABLE.blocks.get(at)).map(Lines::block)
 }
 
 /// The block of the top level.

@@ -1,24 +1,25 @@
 //! The table's text into the table. A line that is malformed is a mistake of ours that the
 //! table's own tests find; here it is passed over.
 
-use super::{Age, Block, Default, Keyword, Status, Table, grammar};
+use std::{collections::BTreeMap, sync::OnceLock};
 
+use super::{Age, Arguments, Block, Default, Keyword, Lines, Status, TABLE, Table, grammar};
+
+/// Which lines belong to which block.
 pub(super) fn read(files: &[(&'static str, &'static str)]) -> Table {
-    let mut table = Table { blocks: Vec::new(), by_path: std::collections::BTreeMap::new() };
+    let mut table = Table { blocks: Vec::new(), by_path: BTreeMap::new() };
     for (part, text) in files {
-        let mut open = Vec::new();
+        let mut open: Vec<usize> = Vec::new();
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
                 open = paths(header).iter().map(|path| table.open(path, part)).collect();
                 continue;
             }
-            let Some(keyword) = keyword(line) else { continue };
             for &at in &open {
-                table.add(at, keyword.clone());
+                table.blocks.get_mut(at).into_iter().for_each(|block| block.lines.push(line));
             }
         }
     }
-    table.link();
     table
 }
 
@@ -28,13 +29,17 @@ impl Table {
             return at;
         }
         let path: &'static str = String::leak(path.to_owned());
-        self.blocks.push(Block { path, part, ..Block::default() });
+        self.blocks.push(Lines { path, part, lines: Vec::new(), block: OnceLock::new() });
         self.by_path.insert(path, self.blocks.len() - 1);
         self.blocks.len() - 1
     }
+}
 
-    fn add(&mut self, at: usize, mut keyword: Keyword) {
-        let Some(block) = self.blocks.get_mut(at) else { return };
+/// Reads the lines of a block.
+pub(super) fn block(lines: &Lines) -> Block {
+    let mut block = Block { path: lines.path, part: lines.part, ..Block::default() };
+    for mut keyword in lines.lines.iter().filter_map(|line| keyword(line)) {
+        keyword.child = child(lines.path, &keyword);
         if let Some(name) = keyword.name.strip_prefix('.') {
             keyword.name = name;
             block.options_by_name.insert(name, block.options.len());
@@ -46,29 +51,21 @@ impl Table {
             block.keywords.push(keyword);
         }
     }
+    block
+}
 
-    /// Tells each keyword which block it opens or takes its options from.
-    fn link(&mut self) {
-        let Self { blocks, by_path } = self;
-        for block in blocks {
-            let path = block.path;
-            let home = |keyword: &mut Keyword| {
-                if !keyword.opens_block() && !keyword.arguments.has_options() {
-                    return;
-                }
-                // The options of a list's lines stand in the list's own block.
-                let child = if keyword.name.starts_with('<') {
-                    path.to_owned()
-                } else {
-                    super::child(path, keyword.name)
-                };
-                keyword.child = by_path.get(child.as_str()).copied();
-            };
-            block.keywords.iter_mut().for_each(home);
-            block.options.iter_mut().for_each(home);
-            block.entries.iter_mut().for_each(home);
-        }
+/// The block that a keyword opens or takes its options from.
+fn child(path: &str, keyword: &Keyword) -> Option<usize> {
+    if !keyword.opens_block() && !keyword.arguments.has_options() {
+        return None;
     }
+    // The options of a list's lines stand in the list's own block.
+    let child = if keyword.name.starts_with('<') {
+        path.to_owned()
+    } else {
+        super::child(path, keyword.name.trim_start_matches('.'))
+    };
+    TABLE.by_path.get(child.as_str()).copied()
 }
 
 /// The paths of a header: separated by commas, with alternatives in braces.
@@ -101,7 +98,8 @@ pub(super) fn keyword(line: &'static str) -> Option<Keyword> {
     let mut columns = line.splitn(6, '|').map(str::trim);
     let name = columns.next()?;
     let (status, age) = status(columns.next()?)?;
-    let arguments = grammar::parse(columns.next()?)?;
+    // Shared by all blocks that the line belongs to.
+    let arguments: &'static Arguments = Box::leak(Box::new(grammar::parse(columns.next()?)?));
     let default = match columns.next()? {
         "-" => Default::Unset,
         text => match (text.strip_prefix('='), text.strip_prefix('(')) {
