@@ -62,7 +62,7 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
         (span.file, span.start, std::cmp::Reverse(found.severity))
     });
     diagnostics.dedup();
-    shorten(&mut diagnostics, findings.left_out);
+    shorten(&mut diagnostics, findings.left_out + lowered.left_out);
     shown::hide(&tree, &mut sources);
     shown::clean(&mut diagnostics, &sources);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);

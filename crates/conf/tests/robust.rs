@@ -69,6 +69,12 @@ fn a_million_findings_are_not_kept() {
 }
 
 #[test]
+fn a_million_unknown_words_take_no_longer_than_known_ones() {
+    let found = hostile(&"virtual_router_jd\n".repeat(300_000));
+    assert!(found.len() <= 2001 && found.contains(&Code::Limit), "{}", found.len());
+}
+
+#[test]
 fn a_line_that_refers_to_much_ends() {
     let long = "y ".repeat(30_000);
     let text = format!("$X={long}\n{}\n", "$X ".repeat(20_000));

@@ -24,7 +24,7 @@ cargo xtask TASK
   lab [ARGS]    the demo
   corpus [DIR]  the checker over a folder of real files, beside keepalived's verdicts;
                 --details lists where the two differ
-  fuzz [SECS]   every decoder for SECS seconds (60); needs cargo-fuzz
+  fuzz [TARGET] [SECS]  every decoder, or one, for SECS seconds (60); needs cargo-fuzz
   gen [--check] write what is generated in docs; --check: say what is stale
   tidy          the house's own rules: layers, sizes, words
 ";
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         "bench" => steps::bench(&rest),
         "lab" => steps::lab(&rest),
         "corpus" => corpus::run(&rest),
-        "fuzz" => fuzz::run(rest.first().map(String::as_str)),
+        "fuzz" => fuzz::run(&rest),
         "gen" => r#gen::run(&rest),
         "tidy" => tidy::run(),
         _ => {

@@ -45,7 +45,7 @@ pub(crate) fn lint(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let Lowered { model, origins, commands } = lowered;
+    let Lowered { model, origins, commands, .. } = lowered;
     weight::lint(model, origins, diagnostics);
     command::lint(commands, model.global.script_security, files, sources, diagnostics);
     pool::service::lint(tree, model, origins, diagnostics);

@@ -36,6 +36,8 @@ pub(crate) struct Lowered {
     pub(crate) origins: Origins,
     /// All commands of the file, active or not, in its order.
     pub(crate) commands: Vec<Word>,
+    /// Findings that are only counted.
+    pub(crate) left_out: usize,
 }
 
 /// What lowering has found so far.
@@ -52,6 +54,8 @@ pub(crate) struct Lowering<'a> {
     routers: FxHashMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
     /// All commands of the file.
     commands: Vec<Word>,
+    /// Findings that are only counted.
+    left_out: usize,
     /// Keywords without effect that the file has.
     announced: BTreeMap<(&'static str, &'static str), announce::Announced>,
     /// Where all scripts of the file are defined, above and below.
@@ -71,6 +75,7 @@ pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),
         commands: Vec::new(),
+        left_out: 0,
         later_scripts: script_names(statements),
     };
     for statement in statements {
@@ -134,6 +139,11 @@ impl Lowering<'_> {
         self.announcements();
         self.model.failover.startup_delay = self.defaults.startup_delay;
         self.model.notify = self.notify;
-        Lowered { model: self.model, origins: self.origins, commands: self.commands }
+        Lowered {
+            model: self.model,
+            origins: self.origins,
+            commands: self.commands,
+            left_out: self.left_out,
+        }
     }
 }
