@@ -154,7 +154,7 @@ _standfast() {
             return 0
             ;;
         standfast__subcmd__config__subcmd__dump)
-            opts="-f -i -h --file --format --config-id --help"
+            opts="-f -i -h --file --format --no-defaults --config-id --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -58,6 +58,7 @@ complete -c standfast -n "__fish_standfast_using_subcommand config; and not __fi
 complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from dump" -s f -l file -d 'Configuration file' -r -F
 complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from dump" -l format -d 'How it is written' -r -f -a "json\t'One JSON document'"
 complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from dump" -s i -l config-id -d 'Id for `@id` conditions; the host\'s name by default' -r
+complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from dump" -l no-defaults -d 'Leave out what the file does not say'
 complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from dump" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Show the configuration as it is understood: every value, every default, and where each comes from, after includes, conditions and definitions. Passwords are masked'
 complete -c standfast -n "__fish_standfast_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -17,7 +17,7 @@ pub(crate) fn exercise(bytes: &[u8]) {
         let _ = json(diagnostic, &loaded.sources);
     }
     let _ = test_exit_code(&loaded.diagnostics);
-    let _ = dump(&loaded);
+    let _ = dump(&loaded, true);
     for (file, source) in loaded.sources.iter() {
         let length: usize = tokens(file, source).iter().map(|it| it.span.range().len()).sum();
         assert_eq!(length, source.bytes().len(), "the tree prints back to the file");

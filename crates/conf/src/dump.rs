@@ -96,10 +96,10 @@ pub enum Scalar {
     List(Vec<Self>),
 }
 
-/// Everything that `loaded` says and leaves to defaults. Secrets are masked.
+/// Everything that `loaded` says and, with `defaults`, what it leaves to them. Secrets are masked.
 #[must_use]
-pub fn dump(loaded: &Loaded) -> Dump {
-    let mut dumper = Dumper { loaded, scopes: Vec::new() };
+pub fn dump(loaded: &Loaded, defaults: bool) -> Dump {
+    let mut dumper = Dumper { loaded, defaults, scopes: Vec::new() };
     let named =
         |statement: &&Statement| statement.keyword().is_some_and(|word| word.text == "global_defs");
     let globals: Vec<&Statement> = loaded.tree.iter().filter(named).collect();
@@ -140,6 +140,8 @@ struct Scope {
 
 struct Dumper<'a> {
     loaded: &'a Loaded,
+    /// Whether defaults are shown too.
+    defaults: bool,
     /// `global_defs`, then the blocks around, the innermost last.
     scopes: Vec<Scope>,
 }
@@ -175,7 +177,9 @@ impl Dumper<'_> {
                 filled.take(keyword, setting);
             }
         }
-        self.defaults(block, &mut filled);
+        if self.defaults {
+            self.fill_defaults(block, &mut filled);
+        }
         self.scopes.push(Scope { path: block.path, settings: filled.settings.clone() });
         for (keyword, statement, read) in nested {
             let mut inside = self.block(keyword, statement.statements().iter());
@@ -213,7 +217,7 @@ impl Dumper<'_> {
     }
 
     /// Fills in what the file leaves out.
-    fn defaults(&self, block: &'static Block, filled: &mut DumpBlock) {
+    fn fill_defaults(&self, block: &'static Block, filled: &mut DumpBlock) {
         for keyword in &block.keywords {
             let given = filled.settings.contains_key(keyword.name);
             if given || keyword.opens_block() || keyword.status == Status::ManualOnly {

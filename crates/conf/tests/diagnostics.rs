@@ -465,3 +465,21 @@ fn the_json_form_has_the_place_in_numbers() {
     assert_eq!(value["hint"], "write `state BACKUP`");
     assert_eq!(value["labels"][0]["line"], 5);
 }
+
+#[test]
+fn an_interval_of_0_is_said_to_become_1() {
+    let loaded = load(&tracked("\"/s\"", " interval 0"));
+    expect(&loaded, Code::OutOfRange, 3, "0", "0.001 to 1000000");
+    assert_eq!(loaded.model.expect("runs").scripts[0].interval.as_secs(), 1);
+}
+
+#[test]
+fn a_missing_value_is_only_ignored_where_keepalived_goes_on() {
+    let fatal = load("global_defs {\n smtp_server\n}\n");
+    assert_eq!(test_exit_code(&fatal.diagnostics), 2);
+    for lenient in ["global_defs {\n script_user\n}\n", "vrrp_sync_group {\n}\n", "instance\n"] {
+        let loaded = load(lenient);
+        assert!(loaded.model.is_some(), "{lenient}");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{lenient}");
+    }
+}

@@ -8,7 +8,7 @@ use standfast_conf::{Memory, Options, dump, load as load_file};
 fn dumped(text: &str) -> Value {
     let files = Memory::default().with("/etc/a.conf", text);
     let loaded = load_file("/etc/a.conf".as_ref(), &Options::default(), &files);
-    serde_json::to_value(dump(&loaded)).expect("a document")
+    serde_json::to_value(dump(&loaded, true)).expect("a document")
 }
 
 /// The first block of that keyword, anywhere inside.
@@ -85,4 +85,24 @@ fn a_refused_file_is_shown_as_far_as_it_is_understood() {
     assert_eq!(value["model"], Value::Null);
     let settings = &block(&value, "vrrp_instance")["settings"];
     assert_eq!(settings["virtual_router_id"]["value"], 3);
+}
+
+#[test]
+fn a_key_of_auth_hmac_is_not_shown() {
+    let key = "k".repeat(40);
+    let text = format!(
+        "vrrp_instance V {{\n interface e\n virtual_router_id 3\n auth_hmac {{\n  key 1 {key}\n  key 2 hex:{}\n }}\n}}\n",
+        "ab".repeat(40)
+    );
+    let value = dumped(&text).to_string();
+    assert!(!value.contains(&key) && !value.contains("hex:"), "{value}");
+}
+
+#[test]
+fn without_defaults_only_what_the_file_says_is_left() {
+    let files = Memory::default().with("/a.conf", "vrrp_script s {\n script \"/a\"\n fall 3\n}\n");
+    let loaded = load_file("/a.conf".as_ref(), &Options::default(), &files);
+    let value = serde_json::to_value(dump(&loaded, false)).expect("a document");
+    let settings = block(&value, "vrrp_script")["settings"].as_object().expect("settings").clone();
+    assert_eq!(settings.keys().collect::<Vec<_>>(), ["fall", "script"]);
 }

@@ -54,6 +54,8 @@ pub(crate) fn projects(
     for project in &mut projects {
         if let Some(main) = project.main(options, files) {
             *project = main;
+        } else if project.serves() {
+            project.extent = Extent::Whole;
         }
     }
     projects
@@ -64,6 +66,15 @@ impl Project {
         let loaded = load(path, options, files);
         let extent = extent(path, &loaded.tree);
         Self { loaded, extent }
+    }
+
+    /// Whether it is a configuration by itself: blocks with an instance or a service among them.
+    fn serves(&self) -> bool {
+        let serving = |statement: &Statement| {
+            let keyword = statement.keyword().map(|word| word.text.as_str());
+            matches!(keyword, Some("vrrp_instance" | "virtual_server"))
+        };
+        matches!(self.extent, Extent::Fragment) && self.loaded.tree.iter().any(serving)
     }
 
     /// For a fragment: the project of a main file near it that includes it.

@@ -24,6 +24,9 @@ pub(crate) struct Dump {
     /// How it is written.
     #[arg(long, value_enum, default_value = "json")]
     format: DumpFormat,
+    /// Leave out what the file does not say.
+    #[arg(long)]
+    no_defaults: bool,
     /// Id for `@id` conditions; the host's name by default.
     #[arg(short = 'i', long, value_name = "ID")]
     config_id: Option<String>,
@@ -37,13 +40,13 @@ enum DumpFormat {
 
 /// Exit code 1: the file would be refused; what it says is shown all the same.
 pub(crate) fn main(config: &Config) -> anyhow::Result<u8> {
-    let Config::Dump(Dump { file, format, config_id }) = config;
+    let Config::Dump(Dump { file, format, no_defaults, config_id }) = config;
     let options = Options {
         config_id: config_id.clone().unwrap_or_else(standfast_daemon::host_name),
         environment: check::environment(),
         ..Options::default()
     };
-    let dump = dump(&load(file, &options, &Disk::default()));
+    let dump = dump(&load(file, &options, &Disk::default()), !no_defaults);
     let text = match format {
         DumpFormat::Json => serde_json::to_string_pretty(&dump)?,
     };

@@ -64,7 +64,7 @@ fn targets(directory: &Path) -> anyhow::Result<Vec<String>> {
 /// Writes the words of the configuration language for the fuzzer, and says where.
 fn dictionary(directory: &Path) -> anyhow::Result<String> {
     let directives =
-        ["include", "includea", "~SEQ(", "~LST(", "${_ENV ", "${_RANDOM ", "$A=", "@^a ", "\\\n"];
+        ["include", "includea", "~SEQ(", "~LST(", "${_ENV ", "${_RANDOM ", "$A=", "@^a "];
     let keywords = table::blocks().flat_map(|block| block.keywords.iter().chain(&block.options));
     let words: BTreeSet<&str> = keywords.map(|keyword| keyword.name).chain(directives).collect();
     let lines: Vec<String> = words.iter().map(|word| format!("\"{word}\"\n")).collect();

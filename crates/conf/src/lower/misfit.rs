@@ -7,11 +7,11 @@ use crate::{
     table::{self, Default, Family, Keyword, Kind, Problem},
 };
 
-/// A keyword needs a value and has none: keepalived ends with its configuration exit code,
-/// unless it is a text or a command that it can do without.
+/// A keyword needs a value and has none: keepalived ends with its configuration exit code, or
+/// goes on without, as the table says.
 pub(super) fn missing_value(keyword: &Keyword, word: &Word) -> Diagnostic {
     let message = format!("`{}` has no value", word.text);
-    if matches!(keyword.arguments.first(), Some(Kind::Command | Kind::Text { .. })) {
+    if keyword.lenient {
         return Diagnostic::warning(Code::BadValue, word.span, message + " and is ignored")
             .class(Class::Error);
     }

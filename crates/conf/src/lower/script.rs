@@ -5,7 +5,7 @@ use std::time::Duration;
 use standfast_failover::{ScriptConfig, Weight};
 use standfast_types::ScriptName;
 
-use super::{Lowering, arguments::Read, command};
+use super::{Lowering, arguments::Read, command, misfit::missing_value};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -16,7 +16,7 @@ use crate::{
     table::{Keyword, Status},
 };
 
-/// The interval of a script that sets none, and of one that sets 0.
+/// The interval of a script that sets none.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A `vrrp_script` that has been read.
@@ -96,9 +96,6 @@ impl Lowering<'_> {
             "script" => self.script_command(draft, read),
             "interval" => {
                 draft.interval = read.time().map_or(draft.interval, |(interval, _)| interval);
-                if draft.interval.is_zero() {
-                    draft.interval = INTERVAL;
-                }
             }
             "timeout" => draft.timeout = read.time().map(|(timeout, _)| timeout),
             "weight" => {
@@ -136,13 +133,14 @@ impl Lowering<'_> {
     ) -> Option<&'s Word> {
         statement.block.as_ref()?;
         if statement.parameters().is_empty() {
-            let message = format!("`{}` has no name and is left out", keyword.name);
-            let span = statement.keyword()?.span;
-            self.diagnostics.push(
-                Diagnostic::warning(Code::MissingBlock, span, message)
-                    .hint(format!("write `{} NAME {{`", keyword.name))
-                    .class(Class::Error),
-            );
+            let word = statement.keyword()?;
+            let found = if keyword.lenient {
+                let message = format!("`{}` has no name and is left out", keyword.name);
+                Diagnostic::warning(Code::MissingBlock, word.span, message).class(Class::Error)
+            } else {
+                missing_value(keyword, word)
+            };
+            self.diagnostics.push(found.hint(format!("write `{} NAME {{`", keyword.name)));
             return None;
         }
         self.read(keyword, statement).word()

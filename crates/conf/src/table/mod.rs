@@ -84,6 +84,8 @@ pub struct Keyword {
     pub status: Status,
     /// Whether a newer spelling replaces it.
     pub age: Age,
+    /// keepalived goes on when its value is missing; else it gives up on the whole file.
+    pub lenient: bool,
     /// What follows it on its line.
     pub arguments: &'static Arguments,
     /// The block that it opens, or whose options follow it: its place in the table.

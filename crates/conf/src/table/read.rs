@@ -97,7 +97,7 @@ fn alternatives(path: &str) -> Vec<String> {
 pub(super) fn keyword(line: &'static str) -> Option<Keyword> {
     let mut columns = line.splitn(6, '|').map(str::trim);
     let name = columns.next()?;
-    let (status, age) = status(columns.next()?)?;
+    let (status, age, lenient) = status(columns.next()?)?;
     // Shared by all blocks that the line belongs to.
     let arguments: &'static Arguments = Box::leak(Box::new(grammar::parse(columns.next()?)?));
     let default = match columns.next()? {
@@ -110,13 +110,14 @@ pub(super) fn keyword(line: &'static str) -> Option<Keyword> {
     };
     let since = columns.next().filter(|&since| since != "-");
     let effect = columns.next()?;
-    let keyword = Keyword { name, status, age, arguments, child: None, default, since, effect };
+    let keyword =
+        Keyword { name, status, age, lenient, arguments, child: None, default, since, effect };
     Some(keyword)
 }
 
-fn status(text: &'static str) -> Option<(Status, Age)> {
-    let (status, age) = text.split_once(' ').unwrap_or((text, ""));
-    let status = match status {
+fn status(text: &'static str) -> Option<(Status, Age, bool)> {
+    let mut words = text.split(' ');
+    let status = match words.next()? {
         "active" => Status::Active,
         "later" => Status::Announced { vital: false },
         "later!" => Status::Announced { vital: true },
@@ -124,11 +125,14 @@ fn status(text: &'static str) -> Option<(Status, Age)> {
         "manual" => Status::ManualOnly,
         _ => return None,
     };
-    let age = match (age, age.strip_prefix("old=")) {
-        ("", _) => Age::Current,
-        ("old", _) => Age::Outdated,
-        (_, Some(name)) => Age::OldNameOf(name),
-        (_, None) => return None,
-    };
-    Some((status, age))
+    let (mut age, mut lenient) = (Age::Current, false);
+    for word in words {
+        match (word, word.strip_prefix("old=")) {
+            ("lenient", _) => lenient = true,
+            ("old", _) => age = Age::Outdated,
+            (_, Some(name)) => age = Age::OldNameOf(name),
+            (_, None) => return None,
+        }
+    }
+    Some((status, age, lenient))
 }
