@@ -88,9 +88,10 @@ codes! {
     AddressMissing = 315, "The instance has no virtual address.";
     BadAddress = 316, "The text is no address, or not of the instance's family; the line is ignored.";
     PeerIsSelf = 317, "A unicast peer is the instance's own source address.";
-    PeersMissing = 318, "A unicast instance has no peers; it uses multicast instead.";
+    PeersMissing = 318, "An instance with words for unicast has no peers; it uses multicast instead.";
     SourceMoves = 320, "The source address is a virtual address: all nodes would send from the same one.";
     PeerMoves = 321, "A unicast peer is a virtual address. Adverts for it reach whoever holds it, which may be the sender.";
+    PeerUnheard = 322, "`min_ttl` is above `max_ttl`, so every advert of the peer is discarded.";
     ScriptUnused = 401, "No instance tracks the script.";
     ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
     ScriptMissing = 403, "The script does not exist.";
@@ -100,7 +101,7 @@ codes! {
     Typography = 407, "A typographic dash, quote or full-width character stands where the shell needs the plain one.";
     UnquotedArguments = 408, "Only the first word of a command without quotes counts.";
     WeightRange = 409, "What the weight of a tracker can and cannot do.";
-    OwnInterface = 410, "The instance's own interface is tracked anyway.";
+    OwnInterface = 410, "An instance lists its own interface in track_interface, which is ignored: unless it says dont_track_primary, it goes to FAULT with that interface anyway.";
     CommandMissing = 411, "A vrrp_script has no command; it is left out.";
     ShellSyntax = 412, "The command is run without a shell, so shell syntax in it is passed on as plain arguments.";
     TimeoutBeyondInterval = 413, "The timeout is longer than the interval: while a run takes that long, the next ones are skipped.";
@@ -109,6 +110,7 @@ codes! {
     ScriptAsRoot = 416, "Without script_user, scripts run as the user keepalived_script, or as root where that user is missing. keepalived with enable_script_security does not run them then.";
     ScriptPath = 417, "A command without a path is looked for in the folders of PATH; a relative path depends on where the daemon was started.";
     ScriptSleeps = 418, "The script sleeps longer than it may run, or longer than its interval.";
+    UserUnknown = 419, "The machine that was checked has no such user or group. What would run as it does not run. An error with --on-this-host.";
     TrackerUndefined = 430, "No track_file, vrrp_track_process or bfd_instance of that name is defined above, so nothing is tracked.";
     TrackerUnused = 431, "Nothing follows the track_file, vrrp_track_process or bfd_instance.";
     TrackerIncomplete = 432, "A tracker lacks what it would look at: `file`, `process` or `neighbor_ip`.";

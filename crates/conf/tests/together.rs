@@ -190,3 +190,48 @@ fn the_deployments_get_none_of_these_findings_wrongly() {
         assert_eq!(together(&load_with(text, files)), [], "{text}");
     }
 }
+
+#[test]
+fn a_peer_whose_least_ttl_is_above_its_greatest_is_never_heard() {
+    let peer = |ttl: &str| load(&instance(&format!(" unicast_peer {{\n 192.0.2.3 {ttl}\n }}")));
+    for ttl in ["min_ttl 9 max_ttl 8", "max_ttl 8 min_ttl 9"] {
+        let word = ttl.rsplit(' ').next().expect("a word");
+        expect(&peer(ttl), Code::PeerUnheard, 6, word, "not above `max_ttl`");
+    }
+    for ttl in ["min_ttl 9 max_ttl 9", "max_ttl 0", "min_ttl 255"] {
+        assert_eq!(together(&peer(ttl)), [], "{ttl}");
+    }
+}
+
+#[test]
+fn a_keyword_for_unicast_needs_peers() {
+    for line in ["unicast_src_ip 192.0.2.1", "unicast_ttl 9", "check_unicast_src"] {
+        let loaded = load(&instance(&format!(" {line}")));
+        let keyword = line.split(' ').next().expect("a keyword");
+        expect(&loaded, Code::PeersMissing, 5, keyword, "`unicast_peer`");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{line}");
+        let peers = " unicast_peer {\n 192.0.2.2\n }";
+        assert_eq!(warnings(&load(&instance(&format!(" {line}\n{peers}")))), [], "{line}");
+    }
+}
+
+#[test]
+fn the_own_interface_is_not_tracked_with_a_weight() {
+    let track = |line: &str| load(&instance(&format!(" track_interface {{\n {line}\n }}")));
+    let severity = |loaded: &Loaded| find(loaded, Code::OwnInterface).severity;
+    assert_eq!(severity(&track("eth0")), Severity::Note);
+    let weighted = track("eth0 weight -10");
+    expect(&weighted, Code::OwnInterface, 6, "eth0", "uplink");
+    assert_eq!(warnings(&weighted), [Code::OwnInterface], "the weight can do nothing at all");
+    assert_eq!(test_exit_code(&weighted.diagnostics), 5);
+    let untracked = load(&instance(" dont_track_primary\n track_interface {\n eth0\n }"));
+    assert_eq!(severity(&untracked), Severity::Warning);
+}
+
+#[test]
+fn keepalived_complains_of_a_type_without_password_and_of_polling() {
+    let code = |text: &str| test_exit_code(&load(&instance(text)).diagnostics);
+    assert_eq!(code(" authentication {\n auth_type PASS\n }"), 5);
+    assert_eq!(code(" authentication {\n auth_pass secret\n }"), 0);
+    assert_eq!(code(" linkbeat_use_polling"), 5);
+}

@@ -16,6 +16,7 @@ mod timing;
 mod trackers;
 mod tree;
 mod typography;
+mod user;
 mod view;
 mod weight;
 mod work;
@@ -45,13 +46,14 @@ pub(crate) fn lint(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let Lowered { model, origins, commands, .. } = lowered;
+    let Lowered { model, origins, commands, users, .. } = lowered;
     weight::lint(model, origins, diagnostics);
     command::lint(commands, model.global.script_security, files, sources, diagnostics);
     pool::service::lint(tree, model, origins, diagnostics);
     let instances = view::instances(tree, model, origins);
     let view = view::View { tree, model, origins, commands, instances: &instances };
     host::lint(view, options, diagnostics);
+    user::lint(users, options, diagnostics);
     instance::lint(view, diagnostics);
     timing::lint(view, diagnostics);
     script::lint(view, options.host.as_ref(), files, sources, diagnostics);
