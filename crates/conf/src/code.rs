@@ -86,7 +86,7 @@ codes! {
     InterfaceMissing = 313, "An instance needs an interface that is not the loopback; it is left out.";
     Ipv6Instance = 314, "IPv6 instances are not active in this version; the instance is left out.";
     AddressMissing = 315, "The instance has no virtual address.";
-    BadAddress = 316, "The text is no address, or not of the instance's family; the line is ignored.";
+    BadAddress = 316, "The text is no address, or none that fits there; the line is ignored.";
     PeerIsSelf = 317, "A unicast peer is the instance's own source address.";
     PeersMissing = 318, "An instance with words for unicast has no peers; it uses multicast instead.";
     SourceMoves = 320, "The source address is a virtual address: all nodes would send from the same one.";
@@ -183,8 +183,8 @@ codes! {
     SourceUnsaid = 708, "A unicast instance names no source, and its interface has several addresses; the first one is used.";
     AlertWithoutMailbox = 801, "Mail is asked for (smtp_alert), but there is nobody to send it to: notification_email is missing.";
     AlertWithoutServer = 802, "Mail is asked for (smtp_alert), but smtp_server is missing; no mail is ever sent.";
-    BadMailbox = 803, "The mail address has no `@`.";
-    BadMailServer = 804, "The mail server's name is a template's placeholder or one that exists nowhere.";
+    BadMailbox = 803, "The mail address is no `user@domain`.";
+    BadMailServer = 804, "The mail server is no address, a template's placeholder or a name that exists nowhere.";
     NoMailbox = 805, "notification_email lists no address; keepalived complains, and no mail is ever sent.";
     SecretReadable = 810, "Everybody on this machine can read a password in the file.";
     NothingToDo = 811, "The file is empty, or has scripts and no instance that could track them.";

@@ -221,7 +221,8 @@ fn scripts_without_a_user_are_measured_by_the_machine() {
     let mut options = machine();
     let with_user = load_as(MAIN, &text, files(), &options);
     assert_eq!(warnings(&with_user), []);
-    options.host = options.host.map(|host| Host { has_user: |name| name != "keepalived_script", ..host });
+    options.host =
+        options.host.map(|host| Host { has_user: |name| name != "keepalived_script", ..host });
     let without = load_as(MAIN, &text, files(), &options);
     assert_eq!(find(&without, Code::ScriptAsRoot).severity, Severity::Warning);
     assert_eq!(test_exit_code(&without.diagnostics), 5);

@@ -118,8 +118,14 @@ fn mail_settings_that_work_give_nothing() {
 #[test]
 fn a_mail_address_has_an_at_sign() {
     let loaded = mail(" smtp_server 192.0.2.25\n notification_email {\n ops\n b@corp.se\n dev\n }");
-    expect(&loaded, Code::BadMailbox, 4, "ops", "user@domain");
-    assert_eq!(find(&loaded, Code::BadMailbox).secondary.len(), 1, "one finding for both");
+    assert_eq!(together(&loaded), [Code::BadMailbox; 2], "one for each");
+    for bad in ["ops", "ops@", "@corp.se"] {
+        let list = format!(" notification_email {{\n b@corp.se {bad}\n }}");
+        let loaded = mail(&format!(" smtp_server 192.0.2.25\n{list}"));
+        expect(&loaded, Code::BadMailbox, 4, bad, "user@domain");
+        let nowhere = mail(&list);
+        expect(&nowhere, Code::BadMailbox, 3, bad, "user@domain");
+    }
 }
 
 #[test]
@@ -129,6 +135,14 @@ fn a_mail_server_that_exists_nowhere_is_a_placeholder() {
         let loaded = mail(&format!(" smtp_server {name}\n {list}"));
         expect(&loaded, Code::BadMailServer, 2, name, "name or address");
         assert_eq!(find(&loaded, Code::BadMailServer).severity, Severity::Warning);
+    }
+    for broken in ["300.1.1.1", "192.0.2.25:25", "mail.corp.se:25"] {
+        let loaded = mail(&format!(" smtp_server {broken}\n {list}"));
+        expect(&loaded, Code::BadMailServer, 2, broken, "a port behind a blank");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{broken}");
+    }
+    for sound in ["::1", "192.0.2.25", "3com.se"] {
+        assert_eq!(together(&mail(&format!(" smtp_server {sound}\n {list}"))), [], "{sound}");
     }
     let unused = load("global_defs {\n smtp_server mail.example.com\n}\n");
     assert_eq!(find(&unused, Code::BadMailServer).severity, Severity::Note);
