@@ -121,6 +121,7 @@ codes! {
     NeighborUnfit = 437, "A BFD session needs a neighbour that is another machine, reached from an address of the same family, and each neighbour can have one session.";
     SyncDaemonInstance = 438, "lvs_sync_daemon follows an instance that no vrrp_instance defines.";
     TrackGroupUndefined = 439, "A static address, route or rule refers to a track_group that is not defined above it.";
+    RuleIncomplete = 440, "A policy rule lacks an action, so it is ignored, or a preference, so its place is arbitrary.";
     ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
     DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
     PeerIsServer = 503, "A unicast peer is a real server. Peers are the other directors; a real server that runs no VRRP ignores the adverts.";

@@ -263,3 +263,28 @@ fn a_group_that_the_machine_lacks_is_said_wherever_a_command_names_it() {
     expect(&check(misc, &options), Code::UserUnknown, 5, "nogrp", "");
     assert_eq!(about_the_machine(&check(&instance(" notify /bin/n -a"), &options)), []);
 }
+
+#[test]
+fn interfaces_of_routes_rules_and_groups_have_to_be_there_too() {
+    let lists = [
+        "virtual_routes {\n 10.0.0.0/8 via 192.0.2.9 dev nosuch0\n }",
+        "virtual_routes {\n 10.0.0.0/8 oif nosuch0\n }",
+        "virtual_routes {\n 10.0.0.0/8 nexthop via 192.0.2.9 dev nosuch0 weight 1\n }",
+        "virtual_rules {\n from 10.0.0.0/8 iif nosuch0 table 9 preference 9\n }",
+    ];
+    for list in lists {
+        let loaded = check(&instance(&format!(" {list}")), &machine());
+        expect(&loaded, Code::InterfaceAbsent, 6, "nosuch0", "it has eth0, eth1");
+        let there = check(&instance(&format!(" {list}")).replace("nosuch0", "eth1"), &machine());
+        assert_eq!(about_the_machine(&there), [], "{list}");
+    }
+    let top = [
+        "static_ipaddress {\n 10.0.0.1/8 dev nosuch0\n}\n",
+        "static_routes {\n 10.0.0.0/8 dev nosuch0\n}\n",
+        "vrrp_sync_group G {\n track_interface {\n nosuch0\n }\n}\n",
+    ];
+    for block in top {
+        let loaded = check(block, &machine());
+        assert_eq!(about_the_machine(&loaded), [Code::InterfaceAbsent], "{block}");
+    }
+}

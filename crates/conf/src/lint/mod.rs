@@ -10,6 +10,7 @@ mod mail;
 mod names;
 mod pool;
 mod repeat;
+mod rules;
 mod script;
 mod secret;
 mod timing;
@@ -70,6 +71,7 @@ pub(crate) fn of_tree(tree: &[Statement]) -> Vec<Diagnostic> {
     // One statement after the other: a large file's tree is far larger than a cache.
     for (at, line) in tree.iter().enumerate() {
         repeat::lint(line, diagnostics);
+        rules::lint(line, diagnostics);
         trackers::lint(line, at, &mut names, &mut seen, diagnostics);
         groups::lint(line, at, &mut names, &mut seen, diagnostics);
         pool::lint(line, at, &mut names, &mut seen, diagnostics);
