@@ -92,6 +92,9 @@ codes! {
     SourceMoves = 320, "The source address is a virtual address: all nodes would send from the same one.";
     PeerMoves = 321, "A unicast peer is a virtual address. Adverts for it reach whoever holds it, which may be the sender.";
     PeerUnheard = 322, "`min_ttl` is above `max_ttl`, so every advert of the peer is discarded.";
+    StrictMode = 323, "Strict mode does not allow the keyword, so keepalived ignores it.";
+    HmacKey = 324, "A key of `auth_hmac` is defined twice, or the one that signs is not named or not defined.";
+    OwnMac = 325, "An interface of `use_vmac` or `use_ipvlan` cannot be made as it is asked for.";
     ScriptUnused = 401, "No instance tracks the script.";
     ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
     ScriptMissing = 403, "The script does not exist.";

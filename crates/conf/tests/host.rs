@@ -288,3 +288,16 @@ fn interfaces_of_routes_rules_and_groups_have_to_be_there_too() {
         assert_eq!(about_the_machine(&loaded), [Code::InterfaceAbsent], "{block}");
     }
 }
+
+#[test]
+fn a_new_interface_cannot_have_the_name_of_one_with_an_address_of_its_own() {
+    let used = |name: &str, interfaces| {
+        let loaded = check(&instance(&format!(" use_vmac {name}")), &with_interfaces(interfaces));
+        loaded.diagnostics.iter().any(|found| found.code == Code::OwnMac)
+    };
+    let eth0 = || interface("eth0", &["192.0.2.1/24"]);
+    assert!(used("eth1", vec![eth0(), interface("eth1", &["198.51.100.1/24"])]));
+    let made = interface("vrrp.51", &["192.0.2.100/24"]);
+    assert!(!used("vrrp.51", vec![eth0(), made]), "keepalived made it");
+    assert!(!used("vrrp.51", vec![eth0()]));
+}

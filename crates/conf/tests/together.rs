@@ -249,3 +249,60 @@ fn keepalived_complains_of_a_type_without_password_and_of_polling() {
     assert_eq!(code(" authentication {\n auth_pass secret\n }"), 0);
     assert_eq!(code(" linkbeat_use_polling"), 5);
 }
+
+#[test]
+fn strict_mode_ignores_what_the_standard_does_not_have() {
+    let with = |global: &str, line: &str| {
+        load(&format!("global_defs {{\n {global}\n}}\n{}", instance(&format!(" {line}"))))
+    };
+    let lines = [
+        "authentication {\n auth_type PASS\n auth_pass k8sVIPpw\n }",
+        "accept",
+        "preempt_delay 5",
+        "garp_lower_prio_repeat 1",
+        "garp_lower_prio_delay 3",
+        "lower_prio_no_advert off",
+        "higher_prio_send_advert",
+    ];
+    for line in lines {
+        let keyword = line.split(' ').next().expect("a keyword");
+        let loaded = with("vrrp_strict", line);
+        expect(&loaded, Code::StrictMode, 8, keyword, "switch strict mode off");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{line}");
+        assert_eq!(together(&with("vrrp_strict off", line)), [], "{line}");
+        let own = with("vrrp_strict", &format!("strict_mode off\n {line}"));
+        assert_eq!(together(&own), [], "{line}");
+    }
+    for sound in ["accept\n version 3", "preempt_delay 0", "garp_lower_prio_delay 0", "nopreempt"] {
+        assert_eq!(together(&with("vrrp_strict", sound)), [], "{sound}");
+    }
+}
+
+#[test]
+fn an_interface_of_ones_own_needs_a_free_name_one_kind_and_an_address() {
+    let with = |line: &str| load(&instance(&format!(" {line}")));
+    expect(&with("use_vmac eth0"), Code::OwnMac, 5, "eth0", "a name that is free");
+    expect(&with("use_vmac name lo"), Code::OwnMac, 5, "lo", "a name that is free");
+    expect(&with("vmac_xmit_base"), Code::OwnMac, 5, "vmac_xmit_base", "`use_vmac` too");
+    let kinds = with("use_ipvlan 192.0.2.3 vepa private");
+    expect(&kinds, Code::OwnMac, 5, "private", "one of bridge");
+    expect(&with("use_ipvlan"), Code::OwnMac, 5, "use_ipvlan", "own address");
+    for sound in ["use_vmac\n vmac_xmit_base", "use_vmac vrrp.51", "use_ipvlan ipv0 192.0.2.3"] {
+        assert_eq!(together(&with(sound)), [], "{sound}");
+    }
+}
+
+#[test]
+fn the_key_that_signs_is_one_that_is_defined() {
+    let key = "k".repeat(32);
+    let with = |lines: &str| {
+        let lines = lines.replace("KEY", &key);
+        load(&instance(&format!(" auth_hmac {{\n {lines}\n }}")))
+    };
+    let missing = with("key 1 KEY");
+    expect(&missing, Code::HmacKey, 5, "auth_hmac", "`active_key` with");
+    expect(&with("key 1 KEY\n active_key 2"), Code::HmacKey, 7, "2", "define the key");
+    let twice = with("key 1 KEY\n key 1 KEY\n active_key 1");
+    expect(&twice, Code::HmacKey, 7, "1", "a number of its own");
+    assert_eq!(together(&with("key 1 KEY\n key 2 KEY\n active_key 2")), []);
+}

@@ -3,6 +3,7 @@
 mod cluster;
 mod command;
 mod groups;
+mod hmac;
 mod host;
 mod instance;
 mod interface;
@@ -13,12 +14,14 @@ mod repeat;
 mod rules;
 mod script;
 mod secret;
+mod strict;
 mod timing;
 mod trackers;
 mod tree;
 mod typography;
 mod user;
 mod view;
+mod vmac;
 mod weight;
 mod work;
 
@@ -56,6 +59,9 @@ pub(crate) fn lint(
     host::lint(view, options, diagnostics);
     user::lint(users, options, diagnostics);
     instance::lint(view, diagnostics);
+    strict::lint(view, diagnostics);
+    vmac::lint(view, options.host.as_ref(), diagnostics);
+    hmac::lint(view, diagnostics);
     timing::lint(view, diagnostics);
     script::lint(view, options.host.as_ref(), files, sources, diagnostics);
     mail::lint(view, diagnostics);
