@@ -86,11 +86,15 @@ codes! {
     InterfaceMissing = 313, "An instance needs an interface that is not the loopback; it is left out.";
     Ipv6Instance = 314, "IPv6 instances are not active in this version; the instance is left out.";
     AddressMissing = 315, "The instance has no virtual address.";
-    BadAddress = 316, "The text is no address, or not of the instance's family; the line is ignored.";
+    BadAddress = 316, "The text is no address, or none that fits there; the line is ignored.";
     PeerIsSelf = 317, "A unicast peer is the instance's own source address.";
-    PeersMissing = 318, "A unicast instance has no peers; it uses multicast instead.";
+    PeersMissing = 318, "An instance with words for unicast has no peers; it uses multicast instead.";
     SourceMoves = 320, "The source address is a virtual address: all nodes would send from the same one.";
     PeerMoves = 321, "A unicast peer is a virtual address. Adverts for it reach whoever holds it, which may be the sender.";
+    PeerUnheard = 322, "`min_ttl` is above `max_ttl`, so every advert of the peer is discarded.";
+    StrictMode = 323, "Strict mode does not allow the keyword, so keepalived ignores it.";
+    HmacKey = 324, "A key of `auth_hmac` is defined twice, or the one that signs is not named or not defined.";
+    OwnMac = 325, "An interface of `use_vmac` or `use_ipvlan` cannot be made as it is asked for.";
     ScriptUnused = 401, "No instance tracks the script.";
     ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
     ScriptMissing = 403, "The script does not exist.";
@@ -100,7 +104,7 @@ codes! {
     Typography = 407, "A typographic dash, quote or full-width character stands where the shell needs the plain one.";
     UnquotedArguments = 408, "Only the first word of a command without quotes counts.";
     WeightRange = 409, "What the weight of a tracker can and cannot do.";
-    OwnInterface = 410, "The instance's own interface is tracked anyway.";
+    OwnInterface = 410, "An instance lists its own interface in track_interface, which is ignored: unless it says dont_track_primary, it goes to FAULT with that interface anyway.";
     CommandMissing = 411, "A vrrp_script has no command; it is left out.";
     ShellSyntax = 412, "The command is run without a shell, so shell syntax in it is passed on as plain arguments.";
     TimeoutBeyondInterval = 413, "The timeout is longer than the interval: while a run takes that long, the next ones are skipped.";
@@ -109,6 +113,7 @@ codes! {
     ScriptAsRoot = 416, "Without script_user, scripts run as the user keepalived_script, or as root where that user is missing. keepalived with enable_script_security does not run them then.";
     ScriptPath = 417, "A command without a path is looked for in the folders of PATH; a relative path depends on where the daemon was started.";
     ScriptSleeps = 418, "The script sleeps longer than it may run, or longer than its interval.";
+    UserUnknown = 419, "The machine that was checked has no such user or group. What would run as it does not run. An error with --on-this-host.";
     TrackerUndefined = 430, "No track_file, vrrp_track_process or bfd_instance of that name is defined above, so nothing is tracked.";
     TrackerUnused = 431, "Nothing follows the track_file, vrrp_track_process or bfd_instance.";
     TrackerIncomplete = 432, "A tracker lacks what it would look at: `file`, `process` or `neighbor_ip`.";
@@ -119,6 +124,7 @@ codes! {
     NeighborUnfit = 437, "A BFD session needs a neighbour that is another machine, reached from an address of the same family, and each neighbour can have one session.";
     SyncDaemonInstance = 438, "lvs_sync_daemon follows an instance that no vrrp_instance defines.";
     TrackGroupUndefined = 439, "A static address, route or rule refers to a track_group that is not defined above it.";
+    RuleIncomplete = 440, "A policy rule lacks an action, so it is ignored, or a preference, so its place is arbitrary.";
     ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
     DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
     PeerIsServer = 503, "A unicast peer is a real server. Peers are the other directors; a real server that runs no VRRP ignores the adverts.";
@@ -181,8 +187,8 @@ codes! {
     SourceUnsaid = 708, "A unicast instance names no source, and its interface has several addresses; the first one is used.";
     AlertWithoutMailbox = 801, "Mail is asked for (smtp_alert), but there is nobody to send it to: notification_email is missing.";
     AlertWithoutServer = 802, "Mail is asked for (smtp_alert), but smtp_server is missing; no mail is ever sent.";
-    BadMailbox = 803, "The mail address has no `@`.";
-    BadMailServer = 804, "The mail server's name is a template's placeholder or one that exists nowhere.";
+    BadMailbox = 803, "The mail address is no `user@domain`.";
+    BadMailServer = 804, "The mail server is no address, a template's placeholder or a name that exists nowhere.";
     NoMailbox = 805, "notification_email lists no address; keepalived complains, and no mail is ever sent.";
     SecretReadable = 810, "Everybody on this machine can read a password in the file.";
     NothingToDo = 811, "The file is empty, or has scripts and no instance that could track them.";

@@ -12,6 +12,8 @@ pub struct Host {
     pub interfaces: Vec<HostInterface>,
     /// Whether it has a user of a name. Asking can be slow, so only findings that depend on it do.
     pub has_user: fn(&str) -> bool,
+    /// Whether it has a group of a name; as slow.
+    pub has_group: fn(&str) -> bool,
 }
 
 /// A network interface of a machine.

@@ -25,7 +25,8 @@ fn loopback() -> HostInterface {
 
 fn with_interfaces(interfaces: Vec<HostInterface>) -> Options {
     let interfaces = std::iter::once(loopback()).chain(interfaces).collect();
-    Options { host: Some(Host { interfaces, has_user: |_| true }), ..Options::default() }
+    let host = Host { interfaces, has_user: |_| true, has_group: |_| true };
+    Options { host: Some(host), ..Options::default() }
 }
 
 /// A machine with `eth0` in 192.0.2.0/24 and `eth1` in 198.51.100.0/24.
@@ -220,10 +221,83 @@ fn scripts_without_a_user_are_measured_by_the_machine() {
     let mut options = machine();
     let with_user = load_as(MAIN, &text, files(), &options);
     assert_eq!(warnings(&with_user), []);
-    options.host = options.host.map(|host| Host { has_user: |_| false, ..host });
+    options.host =
+        options.host.map(|host| Host { has_user: |name| name != "keepalived_script", ..host });
     let without = load_as(MAIN, &text, files(), &options);
     assert_eq!(find(&without, Code::ScriptAsRoot).severity, Severity::Warning);
     assert_eq!(test_exit_code(&without.diagnostics), 5);
     let said = text.replace("enable_script", "script_user nobody\n enable_script");
     assert_eq!(warnings(&load_as(MAIN, &said, files(), &options)), []);
+}
+
+#[test]
+fn a_user_that_the_machine_lacks_is_said_once() {
+    let text = "global_defs {\n script_user nosuch\n}\nvrrp_script chk {\n script \"/bin/chk\"\n user nosuch\n}\n";
+    let text = text.to_owned() + &instance(" track_script {\n chk\n }");
+    let without = |options: Options| Options {
+        host: options.host.map(|host| Host { has_user: |name| name == "root", ..host }),
+        ..options
+    };
+    let loaded = check(&text, &without(machine()));
+    expect(&loaded, Code::UserUnknown, 2, "nosuch", "a user that exists");
+    let found = find(&loaded, Code::UserUnknown);
+    assert_eq!((found.severity, found.keepalived), (Severity::Warning, Some(Class::Error)));
+    assert_eq!(found.secondary.len(), 1, "the script's: {found:#?}");
+    let own = check(&text, &without(Options { on_this_host: true, ..machine() }));
+    assert_eq!(find(&own, Code::UserUnknown).severity, Severity::Error);
+    for other in ["root", "1000"] {
+        let loaded = check(&text.replace("nosuch", other), &without(machine()));
+        assert!(loaded.diagnostics.iter().all(|found| found.code != Code::UserUnknown), "{other}");
+    }
+}
+
+#[test]
+fn a_group_that_the_machine_lacks_is_said_wherever_a_command_names_it() {
+    let mut options = machine();
+    options.host = options.host.map(|host| Host { has_group: |_| false, ..host });
+    let global = "global_defs {\n script_user root:nogrp\n}\n";
+    expect(&check(global, &options), Code::UserUnknown, 2, "root:nogrp", "a group that exists");
+    let notify = instance(" notify \"/bin/n\" root nogrp");
+    expect(&check(&notify, &options), Code::UserUnknown, 5, "nogrp", "");
+    let misc = "virtual_server 192.0.2.1 80 {\n real_server 10.0.0.1 80 {\n MISC_CHECK {\n misc_path \"/bin/m\"\n user root nogrp\n }\n }\n}\n";
+    expect(&check(misc, &options), Code::UserUnknown, 5, "nogrp", "");
+    assert_eq!(about_the_machine(&check(&instance(" notify /bin/n -a"), &options)), []);
+}
+
+#[test]
+fn interfaces_of_routes_rules_and_groups_have_to_be_there_too() {
+    let lists = [
+        "virtual_routes {\n 10.0.0.0/8 via 192.0.2.9 dev nosuch0\n }",
+        "virtual_routes {\n 10.0.0.0/8 oif nosuch0\n }",
+        "virtual_routes {\n 10.0.0.0/8 nexthop via 192.0.2.9 dev nosuch0 weight 1\n }",
+        "virtual_rules {\n from 10.0.0.0/8 iif nosuch0 table 9 preference 9\n }",
+    ];
+    for list in lists {
+        let loaded = check(&instance(&format!(" {list}")), &machine());
+        expect(&loaded, Code::InterfaceAbsent, 6, "nosuch0", "it has eth0, eth1");
+        let there = check(&instance(&format!(" {list}")).replace("nosuch0", "eth1"), &machine());
+        assert_eq!(about_the_machine(&there), [], "{list}");
+    }
+    let top = [
+        "static_ipaddress {\n 10.0.0.1/8 dev nosuch0\n}\n",
+        "static_routes {\n 10.0.0.0/8 dev nosuch0\n}\n",
+        "vrrp_sync_group G {\n track_interface {\n nosuch0\n }\n}\n",
+    ];
+    for block in top {
+        let loaded = check(block, &machine());
+        assert_eq!(about_the_machine(&loaded), [Code::InterfaceAbsent], "{block}");
+    }
+}
+
+#[test]
+fn a_new_interface_cannot_have_the_name_of_one_with_an_address_of_its_own() {
+    let used = |name: &str, interfaces| {
+        let loaded = check(&instance(&format!(" use_vmac {name}")), &with_interfaces(interfaces));
+        loaded.diagnostics.iter().any(|found| found.code == Code::OwnMac)
+    };
+    let eth0 = || interface("eth0", &["192.0.2.1/24"]);
+    assert!(used("eth1", vec![eth0(), interface("eth1", &["198.51.100.1/24"])]));
+    let made = interface("vrrp.51", &["192.0.2.100/24"]);
+    assert!(!used("vrrp.51", vec![eth0(), made]), "keepalived made it");
+    assert!(!used("vrrp.51", vec![eth0()]));
 }

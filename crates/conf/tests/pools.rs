@@ -378,3 +378,64 @@ fn a_digest_has_the_length_of_an_md5_sum() {
     expect(&url("abc"), Code::OutOfRange, 9, "abc", "32 hexadecimal digits");
     assert_eq!(codes(&url("640205b7b0fc66c1ea91c463fac6334d")), []);
 }
+
+/// A service of a group with these lines, from line 2 on.
+fn grouped(lines: &str, kind: &str, server: &str) -> Loaded {
+    load(&format!(
+        "virtual_server_group g {{\n {lines}\n}}\nvirtual_server group g {{\n lb_algo rr\n lb_kind {kind}\n protocol TCP\n real_server {server} {{\n TCP_CHECK {{\n connect_port 80\n }}\n }}\n}}\n"
+    ))
+}
+
+#[test]
+fn a_group_writes_a_network_by_its_first_address() {
+    let loaded = grouped("192.0.2.7/24 80", "DR", "10.0.0.1 80");
+    expect(&loaded, Code::BadAddress, 2, "192.0.2.7/24", "`192.0.2.0/24` for all");
+    assert_eq!(find(&loaded, Code::BadAddress).keepalived, Some(Class::Error));
+    let six = grouped("2001:db8::5/64 80", "DR", "2001:db8::9 80");
+    expect(&six, Code::BadAddress, 2, "2001:db8::5/64", "`2001:db8::/64`");
+    for sound in ["192.0.2.0/24 80", "192.0.2.7/32 80", "192.0.2.0/31 80", "192.0.2.7-9 80"] {
+        assert_eq!(codes(&grouped(sound, "DR", "10.0.0.1 80")), [], "{sound}");
+    }
+}
+
+#[test]
+fn the_ports_of_a_group_have_to_be_those_of_direct_routing() {
+    let two = "192.0.2.7 80\n 192.0.2.8 81";
+    let loaded = grouped(two, "DR", "10.0.0.1 80");
+    expect(&loaded, Code::DirectRoutingPort, 9, "80", "listen on 81");
+    assert_eq!(find(&loaded, Code::DirectRoutingPort).keepalived, Some(Class::Error));
+    expect(&grouped(two, "TUN", "10.0.0.1 81"), Code::DirectRoutingPort, 9, "81", "on 80");
+    assert_eq!(codes(&grouped(two, "NAT", "10.0.0.1 80")), []);
+    for server in ["10.0.0.1", "10.0.0.1 0"] {
+        assert_eq!(codes(&grouped(two, "DR", server)), [], "{server}");
+    }
+}
+
+#[test]
+fn an_address_of_a_group_without_port_needs_persistence() {
+    let loaded = grouped("192.0.2.7", "NAT", "10.0.0.1 80");
+    expect(&loaded, Code::ServicePortMissing, 2, "192.0.2.7", "persistence_timeout");
+    let direct = grouped("192.0.2.7", "DR\n persistence_timeout 60", "10.0.0.1 80");
+    assert_eq!(codes(&direct), [Code::DirectRoutingPort]);
+}
+
+#[test]
+fn a_group_of_marks_needs_neither_protocol_nor_ports() {
+    let loaded = grouped("fwmark 5", "NAT", "10.0.0.1 80");
+    expect(&loaded, Code::MarkNeedsNoMore, 7, "protocol", "delete it");
+    let mixed = grouped("192.0.2.7 80\n fwmark 5", "DR", "10.0.0.1 80");
+    expect(&mixed, Code::MarkNeedsNoMore, 9, "80", "delete the port");
+    assert_eq!(codes(&grouped("192.0.2.7 80\n fwmark 5", "NAT", "10.0.0.1 80")), []);
+}
+
+#[test]
+fn a_server_listed_twice_is_named_as_it_is_written() {
+    let check = "{\n TCP_CHECK {\n }\n }";
+    let message = |second: &str| {
+        let loaded =
+            servers(&format!(" real_server 10.0.0.1 80 {check}\n real_server {second} {check}"));
+        find(&loaded, Code::ServerTwice).message.clone()
+    };
+    assert!(message("10.0.0.1 80").contains("10.0.0.1 port 80 is listed"));
+    assert!(message("10.0.0.1 0").contains("10.0.0.1 with the service's port, 80, is listed"));
+}

@@ -118,8 +118,14 @@ fn mail_settings_that_work_give_nothing() {
 #[test]
 fn a_mail_address_has_an_at_sign() {
     let loaded = mail(" smtp_server 192.0.2.25\n notification_email {\n ops\n b@corp.se\n dev\n }");
-    expect(&loaded, Code::BadMailbox, 4, "ops", "user@domain");
-    assert_eq!(find(&loaded, Code::BadMailbox).secondary.len(), 1, "one finding for both");
+    assert_eq!(together(&loaded), [Code::BadMailbox; 2], "one for each");
+    for bad in ["ops", "ops@", "@corp.se"] {
+        let list = format!(" notification_email {{\n b@corp.se {bad}\n }}");
+        let loaded = mail(&format!(" smtp_server 192.0.2.25\n{list}"));
+        expect(&loaded, Code::BadMailbox, 4, bad, "user@domain");
+        let nowhere = mail(&list);
+        expect(&nowhere, Code::BadMailbox, 3, bad, "user@domain");
+    }
 }
 
 #[test]
@@ -129,6 +135,14 @@ fn a_mail_server_that_exists_nowhere_is_a_placeholder() {
         let loaded = mail(&format!(" smtp_server {name}\n {list}"));
         expect(&loaded, Code::BadMailServer, 2, name, "name or address");
         assert_eq!(find(&loaded, Code::BadMailServer).severity, Severity::Warning);
+    }
+    for broken in ["300.1.1.1", "192.0.2.25:25", "mail.corp.se:25"] {
+        let loaded = mail(&format!(" smtp_server {broken}\n {list}"));
+        expect(&loaded, Code::BadMailServer, 2, broken, "a port behind a blank");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{broken}");
+    }
+    for sound in ["::1", "192.0.2.25", "3com.se"] {
+        assert_eq!(together(&mail(&format!(" smtp_server {sound}\n {list}"))), [], "{sound}");
     }
     let unused = load("global_defs {\n smtp_server mail.example.com\n}\n");
     assert_eq!(find(&unused, Code::BadMailServer).severity, Severity::Note);
@@ -189,4 +203,106 @@ fn the_deployments_get_none_of_these_findings_wrongly() {
         let files = Memory::default().with_script("/bin/pidof", "");
         assert_eq!(together(&load_with(text, files)), [], "{text}");
     }
+}
+
+#[test]
+fn a_peer_whose_least_ttl_is_above_its_greatest_is_never_heard() {
+    let peer = |ttl: &str| load(&instance(&format!(" unicast_peer {{\n 192.0.2.3 {ttl}\n }}")));
+    for ttl in ["min_ttl 9 max_ttl 8", "max_ttl 8 min_ttl 9"] {
+        let word = ttl.rsplit(' ').next().expect("a word");
+        expect(&peer(ttl), Code::PeerUnheard, 6, word, "not above `max_ttl`");
+    }
+    for ttl in ["min_ttl 9 max_ttl 9", "max_ttl 0", "min_ttl 255"] {
+        assert_eq!(together(&peer(ttl)), [], "{ttl}");
+    }
+}
+
+#[test]
+fn a_keyword_for_unicast_needs_peers() {
+    for line in ["unicast_src_ip 192.0.2.1", "unicast_ttl 9", "check_unicast_src"] {
+        let loaded = load(&instance(&format!(" {line}")));
+        let keyword = line.split(' ').next().expect("a keyword");
+        expect(&loaded, Code::PeersMissing, 5, keyword, "`unicast_peer`");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{line}");
+        let peers = " unicast_peer {\n 192.0.2.2\n }";
+        assert_eq!(warnings(&load(&instance(&format!(" {line}\n{peers}")))), [], "{line}");
+    }
+}
+
+#[test]
+fn the_own_interface_is_not_tracked_with_a_weight() {
+    let track = |line: &str| load(&instance(&format!(" track_interface {{\n {line}\n }}")));
+    let severity = |loaded: &Loaded| find(loaded, Code::OwnInterface).severity;
+    assert_eq!(severity(&track("eth0")), Severity::Note);
+    let weighted = track("eth0 weight -10");
+    expect(&weighted, Code::OwnInterface, 6, "eth0", "uplink");
+    assert_eq!(warnings(&weighted), [Code::OwnInterface], "the weight can do nothing at all");
+    assert_eq!(test_exit_code(&weighted.diagnostics), 5);
+    let untracked = load(&instance(" dont_track_primary\n track_interface {\n eth0\n }"));
+    assert_eq!(severity(&untracked), Severity::Warning);
+}
+
+#[test]
+fn keepalived_complains_of_a_type_without_password_and_of_polling() {
+    let code = |text: &str| test_exit_code(&load(&instance(text)).diagnostics);
+    assert_eq!(code(" authentication {\n auth_type PASS\n }"), 5);
+    assert_eq!(code(" authentication {\n auth_pass secret\n }"), 0);
+    assert_eq!(code(" linkbeat_use_polling"), 5);
+}
+
+#[test]
+fn strict_mode_ignores_what_the_standard_does_not_have() {
+    let with = |global: &str, line: &str| {
+        load(&format!("global_defs {{\n {global}\n}}\n{}", instance(&format!(" {line}"))))
+    };
+    let lines = [
+        "authentication {\n auth_type PASS\n auth_pass k8sVIPpw\n }",
+        "accept",
+        "preempt_delay 5",
+        "garp_lower_prio_repeat 1",
+        "garp_lower_prio_delay 3",
+        "lower_prio_no_advert off",
+        "higher_prio_send_advert",
+    ];
+    for line in lines {
+        let keyword = line.split(' ').next().expect("a keyword");
+        let loaded = with("vrrp_strict", line);
+        expect(&loaded, Code::StrictMode, 8, keyword, "switch strict mode off");
+        assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{line}");
+        assert_eq!(together(&with("vrrp_strict off", line)), [], "{line}");
+        let own = with("vrrp_strict", &format!("strict_mode off\n {line}"));
+        assert_eq!(together(&own), [], "{line}");
+    }
+    for sound in ["accept\n version 3", "preempt_delay 0", "garp_lower_prio_delay 0", "nopreempt"] {
+        assert_eq!(together(&with("vrrp_strict", sound)), [], "{sound}");
+    }
+}
+
+#[test]
+fn an_interface_of_ones_own_needs_a_free_name_one_kind_and_an_address() {
+    let with = |line: &str| load(&instance(&format!(" {line}")));
+    expect(&with("use_vmac eth0"), Code::OwnMac, 5, "eth0", "a name that is free");
+    expect(&with("use_vmac name lo"), Code::OwnMac, 5, "lo", "a name that is free");
+    expect(&with("vmac_xmit_base"), Code::OwnMac, 5, "vmac_xmit_base", "`use_vmac` too");
+    let kinds = with("use_ipvlan 192.0.2.3 vepa private");
+    expect(&kinds, Code::OwnMac, 5, "private", "one of bridge");
+    expect(&with("use_ipvlan"), Code::OwnMac, 5, "use_ipvlan", "own address");
+    for sound in ["use_vmac\n vmac_xmit_base", "use_vmac vrrp.51", "use_ipvlan ipv0 192.0.2.3"] {
+        assert_eq!(together(&with(sound)), [], "{sound}");
+    }
+}
+
+#[test]
+fn the_key_that_signs_is_one_that_is_defined() {
+    let key = "k".repeat(32);
+    let with = |lines: &str| {
+        let lines = lines.replace("KEY", &key);
+        load(&instance(&format!(" auth_hmac {{\n {lines}\n }}")))
+    };
+    let missing = with("key 1 KEY");
+    expect(&missing, Code::HmacKey, 5, "auth_hmac", "`active_key` with");
+    expect(&with("key 1 KEY\n active_key 2"), Code::HmacKey, 7, "2", "define the key");
+    let twice = with("key 1 KEY\n key 1 KEY\n active_key 1");
+    expect(&twice, Code::HmacKey, 7, "1", "a number of its own");
+    assert_eq!(together(&with("key 1 KEY\n key 2 KEY\n active_key 2")), []);
 }

@@ -178,3 +178,18 @@ fn state_master_stays() {
     let model = loaded.model.expect("runs");
     assert!(model.failover.instances[0].router.priority.is_owner(), "MASTER without priority");
 }
+
+#[test]
+fn a_rule_needs_an_action_and_a_place() {
+    let rules = |line: &str| load(&format!("static_rules {{\n {line}\n}}\n"));
+    let action = rules("from 192.0.2.0/24 preference 9");
+    expect(&action, Code::RuleIncomplete, 2, "from 192.0.2.0/24 preference 9", "`table TABLE`");
+    let place = rules("from 192.0.2.0/24 table 9");
+    expect(&place, Code::RuleIncomplete, 2, "from 192.0.2.0/24 table 9", "`preference NUMBER`");
+    assert_eq!(find(&place, Code::RuleIncomplete).keepalived, Some(Class::Error));
+    let own = load(&instance(" virtual_rules {\n from 192.0.2.0/24 table 9\n }"));
+    expect(&own, Code::RuleIncomplete, 6, "from 192.0.2.0/24 table 9", "preference");
+    for sound in ["unreachable preference 5", "table 9 order 5", "goto 9 priority 5"] {
+        assert_eq!(codes(&rules(&format!("from 192.0.2.0/24 {sound}"))), [], "{sound}");
+    }
+}

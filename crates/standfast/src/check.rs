@@ -214,7 +214,7 @@ impl Report {
 
 /// Whether `--on-this-host` makes it an error.
 fn is_about_this_machine(found: &Diagnostic) -> bool {
-    let codes = [Code::InterfaceAbsent, Code::SourceAbsent, Code::NoMulticast];
+    let codes = [Code::InterfaceAbsent, Code::SourceAbsent, Code::NoMulticast, Code::UserUnknown];
     found.severity == Severity::Warning && codes.contains(&found.code)
 }
 

@@ -3,7 +3,7 @@
 use standfast_conf::{Host, HostInterface};
 use standfast_kernel::{
     netlink::{Address, Netlink},
-    process::user_by_name,
+    process::{group_by_name, user_by_name},
 };
 
 /// What the kernel says about this machine's interfaces; needs no rights. `None` when it does
@@ -24,9 +24,10 @@ pub(crate) fn look() -> Option<Host> {
             loopback: link.loopback,
         }
     });
-    // A machine that can't say whether it has a user gets the benefit of the doubt.
+    // A machine that can't say whether it has a user or group gets the benefit of the doubt.
     let has_user = |name: &str| user_by_name(name).map_or(true, |user| user.is_some());
-    Some(Host { interfaces: interfaces.collect(), has_user })
+    let has_group = |name: &str| group_by_name(name).map_or(true, |group| group.is_some());
+    Some(Host { interfaces: interfaces.collect(), has_user, has_group })
 }
 
 #[cfg(test)]

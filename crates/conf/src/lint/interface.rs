@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::view::{View, addresses, also_at, inside, is, last};
+use super::view::{View, also_at, inside, is, last};
 use crate::{
     Code, Diagnostic, Host, Severity, Span, Statement, Word, diagnostic::Class, table::best,
 };
@@ -43,21 +43,47 @@ pub(super) fn lint(
     absent.is_empty()
 }
 
+/// Lists whose lines name interfaces behind these words, and what an interface's absence does.
+const LISTS: &[(&str, &[&str], &str)] = &[
+    ("virtual_ipaddress", &["dev"], NO_ADDRESS),
+    ("virtual_ipaddress_excluded", &["dev"], NO_ADDRESS),
+    ("static_ipaddress", &["dev"], NO_ADDRESS),
+    ("virtual_routes", &["dev", "oif"], NO_ROUTE),
+    ("static_routes", &["dev", "oif"], NO_ROUTE),
+    ("virtual_rules", &["dev", "iif", "oif"], NO_RULE),
+    ("static_rules", &["dev", "iif", "oif"], NO_RULE),
+];
+const NO_ADDRESS: &str = "the address is not installed until it appears";
+const NO_ROUTE: &str = "the route is not installed until it appears";
+const NO_RULE: &str = "the rule matches nothing until it appears";
+
 /// Every use of an interface, with what its absence does.
 fn uses(view: View<'_>) -> impl Iterator<Item = (&Word, &'static str)> {
-    view.blocks("vrrp_instance").flat_map(|block| {
+    let instances = view.blocks("vrrp_instance").flat_map(|block| {
         let own = last(block, "interface").map(|word| (word, "FAULT until it appears"));
-        let tracked = inside(block, "track_interface")
-            .flat_map(Statement::statements)
-            .filter_map(Statement::keyword)
-            .map(|word| (word, "counts as down until it appears"));
-        let devices = addresses(block)
-            .filter_map(|line| {
-                let at = line.words.iter().position(|word| word.text == "dev")?;
-                line.words.get(at + 1)
-            })
-            .map(|word| (word, "the address is not installed until it appears"));
-        own.into_iter().chain(tracked).chain(devices)
+        let lists = block.statements().iter().flat_map(listed);
+        own.into_iter().chain(tracked(block)).chain(lists)
+    });
+    let groups = view.blocks("vrrp_sync_group").flat_map(tracked);
+    instances.chain(groups).chain(view.tree.iter().flat_map(listed))
+}
+
+fn tracked(block: &Statement) -> impl Iterator<Item = (&Word, &'static str)> {
+    inside(block, "track_interface")
+        .flat_map(Statement::statements)
+        .filter_map(Statement::keyword)
+        .map(|word| (word, "counts as down until it appears"))
+}
+
+/// The interfaces that the lines of a list name.
+fn listed(list: &Statement) -> impl Iterator<Item = (&Word, &'static str)> {
+    let known = LISTS.iter().find(|(name, _, _)| is(list, name));
+    known.into_iter().flat_map(|(_, before, effect)| {
+        let lines = list.statements().iter();
+        let pairs = lines.flat_map(|line| line.words.iter().zip(line.words.iter().skip(1)));
+        pairs
+            .filter(|(word, _)| before.contains(&word.text.as_str()))
+            .map(|(_, interface)| (interface, *effect))
     })
 }
 

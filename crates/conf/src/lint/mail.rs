@@ -1,6 +1,8 @@
 //! Mail that could never be sent. Mail is not active yet, but its mistakes can be said.
 
-use super::view::{View, also_at, inside, is};
+use std::net::IpAddr;
+
+use super::view::{View, inside, is};
 use crate::{
     Code, Diagnostic, Severity, Span, Statement, Word, diagnostic::Class, lower::value::boolean,
 };
@@ -51,9 +53,14 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
         mail_server(server, severity, diagnostics);
     }
     // The machine's own mail server knows its users by name.
-    if server.is_some_and(|server| !is_local(&server.text)) {
-        without_at(&mailboxes, severity, diagnostics);
-    }
+    let local = server.is_some_and(|server| is_local(&server.text));
+    mailboxes.iter().filter(|mailbox| !is_mailbox(&mailbox.text, local)).for_each(|mailbox| {
+        let message = format!("`{}` is no mail address", mailbox.text);
+        diagnostics.push(
+            Diagnostic::new(Code::BadMailbox, severity, mailbox.span, message)
+                .hint("write it as user@domain, one on each line"),
+        );
+    });
 }
 
 /// The first place that asks for mail.
@@ -80,7 +87,15 @@ fn mail_server(server: &Word, severity: Severity, diagnostics: &mut Vec<Diagnost
         name.strip_suffix(end).is_some_and(|host| host.is_empty() || host.ends_with('.'))
     });
     let template = name.contains(['<', '>', '{', '}', '$', '@', '%', '[', '_']);
-    if nowhere || template {
+    if is_broken_address(&name) && !template {
+        let message = format!("`{}` is no address", server.text);
+        diagnostics.push(
+            Diagnostic::new(Code::BadMailServer, severity, server.span, message)
+                .label("no mail is ever sent")
+                .hint("write the name or address of the mail server, and a port behind a blank")
+                .class(Class::Error),
+        );
+    } else if nowhere || template {
         let message = format!("`{}` is no mail server", server.text);
         diagnostics.push(
             Diagnostic::new(Code::BadMailServer, severity, server.span, message)
@@ -94,12 +109,17 @@ fn is_local(server: &str) -> bool {
     server == "localhost" || server == "::1" || server.starts_with("127.")
 }
 
-fn without_at(mailboxes: &[&Word], severity: Severity, diagnostics: &mut Vec<Diagnostic>) {
-    let mut bad = mailboxes.iter().filter(|mailbox| !mailbox.text.contains('@'));
-    let Some(first) = bad.next() else { return };
-    let others: Vec<Span> = bad.map(|mailbox| mailbox.span).collect();
-    let message = format!("`{}` is no mail address", first.text);
-    let found = Diagnostic::new(Code::BadMailbox, severity, first.span, message)
-        .hint("write it as user@domain, one on each line");
-    diagnostics.push(also_at(found, &others));
+/// `user@domain`, or a user alone where that is enough.
+fn is_mailbox(text: &str, local: bool) -> bool {
+    match text.rsplit_once('@') {
+        Some((user, domain)) => !user.is_empty() && !domain.is_empty(),
+        None => local,
+    }
+}
+
+/// Four numbers that are no address, or a port in the wrong place.
+fn is_broken_address(name: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = name.split('.').count() == 4 && name.split('.').all(digits);
+    (numbers || name.contains(':')) && name.parse::<IpAddr>().is_err()
 }

@@ -3,6 +3,7 @@
 mod cluster;
 mod command;
 mod groups;
+mod hmac;
 mod host;
 mod instance;
 mod interface;
@@ -10,13 +11,17 @@ mod mail;
 mod names;
 mod pool;
 mod repeat;
+mod rules;
 mod script;
 mod secret;
+mod strict;
 mod timing;
 mod trackers;
 mod tree;
 mod typography;
+mod user;
 mod view;
+mod vmac;
 mod weight;
 mod work;
 
@@ -45,14 +50,18 @@ pub(crate) fn lint(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let Lowered { model, origins, commands, .. } = lowered;
+    let Lowered { model, origins, commands, users, .. } = lowered;
     weight::lint(model, origins, diagnostics);
     command::lint(commands, model.global.script_security, files, sources, diagnostics);
     pool::service::lint(tree, model, origins, diagnostics);
     let instances = view::instances(tree, model, origins);
     let view = view::View { tree, model, origins, commands, instances: &instances };
     host::lint(view, options, diagnostics);
+    user::lint(users, options, diagnostics);
     instance::lint(view, diagnostics);
+    strict::lint(view, diagnostics);
+    vmac::lint(view, options.host.as_ref(), diagnostics);
+    hmac::lint(view, diagnostics);
     timing::lint(view, diagnostics);
     script::lint(view, options.host.as_ref(), files, sources, diagnostics);
     mail::lint(view, diagnostics);
@@ -68,6 +77,7 @@ pub(crate) fn of_tree(tree: &[Statement]) -> Vec<Diagnostic> {
     // One statement after the other: a large file's tree is far larger than a cache.
     for (at, line) in tree.iter().enumerate() {
         repeat::lint(line, diagnostics);
+        rules::lint(line, diagnostics);
         trackers::lint(line, at, &mut names, &mut seen, diagnostics);
         groups::lint(line, at, &mut names, &mut seen, diagnostics);
         pool::lint(line, at, &mut names, &mut seen, diagnostics);

@@ -124,9 +124,14 @@ impl<'s> Names<'s> {
         }
     }
 
+    /// A virtual_server_group.
+    pub(super) fn group(&self, group: &str) -> Option<&'s Statement> {
+        self.0.get(&(What::ServerGroup, group)).map(|definition| definition.line)
+    }
+
     /// Whether a virtual_server_group holds IPv6 addresses, where its first line tells.
     pub(super) fn group_family(&self, group: &str) -> Option<bool> {
-        let line = self.0.get(&(What::ServerGroup, group))?.line.statements().first()?;
+        let line = self.group(group)?.statements().first()?;
         let first = name(line).split(['-', '/']).next()?;
         first.parse::<IpAddr>().ok().map(|address| address.is_ipv6())
     }

@@ -178,8 +178,25 @@ impl Lowering<'_> {
             }
             let mut peer = UnicastPeer { address, min_ttl: 0, max_ttl: 255 };
             draft.check_source |= peer_limits(&mut peer, &read);
+            if peer.min_ttl > peer.max_ttl {
+                self.never_heard(&peer, word, &read);
+            }
             draft.peers.push((peer, word.span));
         }
+    }
+
+    fn never_heard(&mut self, peer: &UnicastPeer, word: &Word, read: &Read<'_>) {
+        let UnicastPeer { address, min_ttl, max_ttl } = peer;
+        let last = read.options().last().map_or(word, |(_, matched)| matched.word);
+        let message = format!(
+            "no advert of {address} is heard: none has a TTL of {min_ttl} at least and {max_ttl} at most"
+        );
+        self.diagnostics.push(
+            Diagnostic::warning(Code::PeerUnheard, last.span, message)
+                .label("both nodes become master")
+                .hint("write a `min_ttl` that is not above `max_ttl`, as `min_ttl 255` on one network")
+                .class(Class::Error),
+        );
     }
 }
 

@@ -119,6 +119,7 @@ impl Lowering<'_> {
         if keyword.arguments.takes_command() {
             self.commands.extend(read.word().cloned());
         }
+        self.users.extend(user_words(keyword, &read));
         read
     }
 
@@ -132,6 +133,17 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// The words for whom the keyword lets something run as: all, or those behind its command or path.
+fn user_words(keyword: &Keyword, read: &Read<'_>) -> Option<Vec<Word>> {
+    let skipped = match keyword.arguments.first()? {
+        Kind::User => 0,
+        Kind::Command | Kind::Path if read.matched.len() > 1 => 1,
+        _ => return None,
+    };
+    let words = read.matched.iter().skip(skipped).filter(|matched| matched.option.is_none());
+    Some(words.map(|matched| matched.word.clone()).collect())
 }
 
 /// Reads words without anybody to report to.

@@ -150,7 +150,7 @@ pub(crate) fn unquoted(first: &Word, rest: Span, what: &str) -> Diagnostic {
 }
 
 /// Whether a word that stands for a user name is rather an argument.
-fn looks_like_argument(text: &str) -> bool {
+pub(crate) fn looks_like_argument(text: &str) -> bool {
     text.starts_with(['-', '/', '$']) || text.contains(['/', '=', '|', '>', '<', ';', '&'])
 }
 

@@ -20,6 +20,10 @@ use crate::{
     table::{Keyword, Status},
 };
 
+/// Keywords that ask for unicast, and get none without peers.
+const UNICAST: [&str; 4] =
+    ["unicast_src_ip", "unicast_ttl", "check_unicast_src", "old_unicast_checksum"];
+
 /// `state`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -67,6 +71,8 @@ pub(super) struct Draft {
     pub(super) lower_prio_no_advert: bool,
     pub(super) peers: Vec<(UnicastPeer, Span)>,
     pub(super) peers_span: Option<Span>,
+    /// The first keyword that only unicast needs.
+    pub(super) unicast_word: Option<Word>,
     pub(super) check_source: bool,
     pub(super) fault_without_peer: bool,
     pub(super) authentication: Option<Span>,
@@ -132,6 +138,7 @@ impl Lowering<'_> {
             lower_prio_no_advert: defaults.lower_prio_no_advert,
             peers: Vec::new(),
             peers_span: None,
+            unicast_word: None,
             check_source: defaults.check_unicast_src,
             fault_without_peer: false,
             authentication: None,
@@ -161,6 +168,9 @@ impl Lowering<'_> {
         read: &Read<'_>,
     ) {
         let flag = statement.keyword().map(|word| word.span);
+        if UNICAST.contains(&keyword.name) && draft.unicast_word.is_none() {
+            draft.unicast_word = statement.keyword().cloned();
+        }
         match keyword.name {
             // Once MASTER, it stays so, as in keepalived.
             "state" => match draft.state {

@@ -82,7 +82,7 @@ pub(super) fn outdated(block: &Block, word: &Word, keyword: &Keyword) -> Option<
 }
 
 /// Old spellings that keepalived reports; the others it takes in silence.
-const DEPRECATED: [&str; 3] = ["nb_get_retry", "gw", "or"];
+const DEPRECATED: [&str; 4] = ["nb_get_retry", "gw", "or", "linkbeat_use_polling"];
 
 /// The diagnostic for a word that is no keyword of the block.
 fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {

@@ -36,6 +36,8 @@ pub(crate) struct Lowered {
     pub(crate) origins: Origins,
     /// All commands of the file, active or not, in its order.
     pub(crate) commands: Vec<Word>,
+    /// Whom the file lets something run as: a user's word, and a group's behind it.
+    pub(crate) users: Vec<Vec<Word>>,
     /// Findings that are only counted.
     pub(crate) left_out: usize,
 }
@@ -54,6 +56,8 @@ pub(crate) struct Lowering<'a> {
     routers: FxHashMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
     /// All commands of the file.
     commands: Vec<Word>,
+    /// Whom the file lets something run as.
+    users: Vec<Vec<Word>>,
     /// Findings that are only counted.
     left_out: usize,
     /// Keywords without effect that the file has.
@@ -75,6 +79,7 @@ pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),
         commands: Vec::new(),
+        users: Vec::new(),
         left_out: 0,
         later_scripts: script_names(statements),
     };
@@ -143,6 +148,7 @@ impl Lowering<'_> {
             model: self.model,
             origins: self.origins,
             commands: self.commands,
+            users: self.users,
             left_out: self.left_out,
         }
     }

@@ -13,7 +13,11 @@ use super::{
     instance::{Draft, OldChecksum, State, unauthenticated},
 };
 use crate::{
-    Code, Diagnostic, diagnostic::Class, model::Notify, origins::InstanceOrigin, syntax::Word,
+    Code, Diagnostic,
+    diagnostic::{Class, Severity},
+    model::Notify,
+    origins::InstanceOrigin,
+    syntax::Word,
 };
 
 /// Addresses that one advert can carry.
@@ -72,6 +76,7 @@ impl Lowering<'_> {
             self.diagnostics.push(unauthenticated(&draft.name, word.span, "auth_type AH"));
         }
         let peers = !draft.peers.is_empty() || draft.peers_span.is_none();
+        self.peers_unsaid(draft);
         !self.is_ipv6(draft)
             && ah.is_none()
             && !draft.unauthenticated
@@ -143,6 +148,21 @@ impl Lowering<'_> {
                 .class(Class::Error),
         );
         !draft.fault_without_peer
+    }
+
+    /// Keywords for unicast, and no `unicast_peer` at all.
+    fn peers_unsaid(&mut self, draft: &Draft) {
+        let Some(word) = draft.unicast_word.as_ref().filter(|_| draft.peers_span.is_none()) else {
+            return;
+        };
+        let message = format!(
+            "`{}` asks for unicast, but there is no `unicast_peer`; instance `{}` uses multicast",
+            word.text, draft.name.text
+        );
+        let found = Diagnostic::warning(Code::PeersMissing, word.span, message)
+            .hint("list the other nodes in `unicast_peer`, or delete the line");
+        let theirs = (!draft.fault_without_peer).then_some(Class::Error);
+        self.diagnostics.push(Diagnostic { keepalived: theirs, ..found });
     }
 
     fn resolve_priority(&mut self, draft: &Draft) -> Priority {
@@ -260,11 +280,10 @@ impl Lowering<'_> {
                 let missing = if kind.is_none() { "auth_type" } else { "auth_pass" };
                 if kind.is_some() || pass.is_some() {
                     let message = format!("`{missing}` is missing; adverts are not authenticated");
-                    self.diagnostics.push(Diagnostic::warning(
-                        Code::AuthenticationIncomplete,
-                        block,
-                        message,
-                    ));
+                    let found = Diagnostic::warning(Code::AuthenticationIncomplete, block, message);
+                    // Of a password alone it says nothing.
+                    let theirs = kind.is_some().then_some(Class::Error);
+                    self.diagnostics.push(Diagnostic { keepalived: theirs, ..found });
                 }
                 None
             }
@@ -361,16 +380,27 @@ impl Lowering<'_> {
     ) -> Vec<standfast_failover::TrackInterface> {
         let mut kept = Vec::new();
         for (tracker, origin) in &draft.track_interfaces {
-            if tracker.interface == *own && tracker.weight.value == 0 {
-                let message = format!("`{own}` is the instance's own interface, tracked anyway");
-                self.diagnostics.push(
-                    Diagnostic::note(Code::OwnInterface, origin.name, message)
-                        .hint("delete the line, or list an uplink interface")
-                        .class(Class::Error),
-                );
+            if tracker.interface != *own {
+                kept.push(tracker.clone());
                 continue;
             }
-            kept.push(tracker.clone());
+            let message = format!("`{own}` is the instance's own interface; the line is ignored");
+            let (severity, effect) = match (draft.track_primary, tracker.weight.value) {
+                (true, 0) => (Severity::Note, "while it is down the instance is in FAULT anyway"),
+                (true, _) => {
+                    (Severity::Warning, "while it is down the instance is in FAULT, not lowered")
+                }
+                (false, _) => {
+                    (Severity::Warning, "with `dont_track_primary` its failure does nothing")
+                }
+            };
+            let found = Diagnostic::new(Code::OwnInterface, severity, origin.name, message);
+            self.diagnostics.push(
+                found
+                    .label(effect)
+                    .hint("delete the line, or list an uplink interface")
+                    .class(Class::Error),
+            );
         }
         kept
     }

@@ -120,7 +120,14 @@ impl Machine {
     /// Reads an interface a line: `eth0 up multicast 192.0.2.1/24`.
     pub(super) fn parse(text: &str, on_this_host: bool) -> Result<Self, String> {
         let interfaces = text.lines().map(interface).collect::<Result<_, _>>()?;
-        Ok(Self { host: Host { interfaces, has_user: |_| false }, on_this_host })
+        Ok(Self {
+            host: Host {
+                interfaces,
+                has_user: |name| name == "root",
+                has_group: |name| name == "root",
+            },
+            on_this_host,
+        })
     }
 }
 

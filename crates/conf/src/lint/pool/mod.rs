@@ -2,11 +2,13 @@
 
 mod checker;
 mod detection;
+mod group;
 mod server;
 pub(super) mod service;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use group::Members;
 use server::Server;
 
 use super::{
@@ -37,6 +39,8 @@ struct Service<'s> {
     target: Target<'s>,
     settings: Vec<&'s Statement>,
     servers: Vec<Server<'s>>,
+    /// What its virtual_server_group serves.
+    members: Members<'s>,
     /// Whether it serves IPv6, where that can be told.
     ipv6: Option<bool>,
 }
@@ -64,7 +68,11 @@ impl<'s> Service<'s> {
             },
             Target::Unknown => None,
         };
-        Some(Self { word, words, target, settings, servers, ipv6 })
+        let members = match target {
+            Target::Group(group) => names.group(group).map(Members::read).unwrap_or_default(),
+            Target::Address(..) | Target::Mark(_) | Target::Unknown => Members::default(),
+        };
+        Some(Self { word, words, target, settings, servers, members, ipv6 })
     }
 
     /// The last line with one of these keywords.
@@ -112,14 +120,11 @@ pub(super) fn lint<'s>(
 ) {
     match name(line) {
         "virtual_server" => {}
-        "virtual_server_group" if line.statements().is_empty() => {
-            diagnostics.extend(value(line).map(empty_group));
-            return;
-        }
+        "virtual_server_group" => return group::lint(line, diagnostics),
         _ => return,
     }
     let Some(service) = Service::read(line, names) else { return };
-    group(&service, at, names, diagnostics);
+    undefined_group(&service, at, names, diagnostics);
     twice(&service, &mut seen.services, diagnostics);
     if service.servers.is_empty() {
         diagnostics.push(without_servers(&service));
@@ -142,7 +147,7 @@ fn without_servers(service: &Service<'_>) -> Diagnostic {
     .class(Class::Error)
 }
 
-fn group<'s>(
+fn undefined_group<'s>(
     service: &Service<'s>,
     at: usize,
     names: &mut Names<'s>,
@@ -191,8 +196,9 @@ fn twice<'s>(
 fn defaults(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let span = service.word.span;
     let protocol = service.last(&["protocol"]);
+    let marked = matches!(service.target, Target::Mark(_)) || service.members.marks_only();
     match (service.target, protocol.and_then(Statement::keyword)) {
-        (Target::Mark(_), Some(word)) => diagnostics.push(
+        (_, Some(word)) if marked => diagnostics.push(
             Diagnostic::note(
                 Code::MarkNeedsNoMore,
                 word.span,
@@ -231,6 +237,9 @@ fn defaults(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
 
 fn ports(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let persistent = service.last(&["persistence_timeout"]).is_some();
+    if !persistent {
+        group::all_ports(service, diagnostics);
+    }
     if matches!(service.target, Target::Address(_, 0)) && !persistent {
         diagnostics.push(
             Diagnostic::warning(
@@ -335,11 +344,4 @@ fn quorum(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
                 .class(Class::Error),
         );
     }
-}
-
-fn empty_group(name: &Word) -> Diagnostic {
-    let message = format!("virtual_server_group `{}` has no entries and is removed", name.text);
-    Diagnostic::warning(Code::ServerGroupEmpty, name.span, message)
-        .hint("write lines `ADDRESS PORT` or `fwmark NUMBER` into it")
-        .class(Class::Error)
 }

@@ -100,13 +100,19 @@ fn twice<'s>(service: &Service<'s>, tally: &mut Tally<'s>) {
         if (address, port) != (again, same) {
             continue;
         }
-        let server = |at: usize| service.servers.get(at).map(Server::name);
+        let server = |at: usize| service.servers.get(at);
         let (Some(first), Some(second)) = (server(*first), server(*second)) else { continue };
         tally.add(Code::ServerTwice, "", || {
+            let written = second.words.get(1).filter(|word| word.text != "0");
+            let port = match (written, port) {
+                (Some(word), _) => format!(" port {}", word.text),
+                (None, 0) => String::new(),
+                (None, port) => format!(" with the service's port, {port},"),
+            };
             let message =
-                format!("the real server {address} port {port} is listed already and counts once");
-            let found = Diagnostic::warning(Code::ServerTwice, second.span, message)
-                .also(first.span, "listed here first")
+                format!("the real server {address}{port} is listed already and counts once");
+            let found = Diagnostic::warning(Code::ServerTwice, second.name().span, message)
+                .also(first.name().span, "listed here first")
                 .hint("delete one of them; for more connections write a larger `weight`")
                 .class(Class::Error);
             Some(found)
@@ -142,19 +148,38 @@ fn forwarding<'s>(
     if !matches!(method, "DR" | "TUN") {
         return;
     }
-    let Some(own) = server.words.get(1) else { return };
-    match service.target {
+    let Some(own) = server.words.get(1).filter(|_| server.port != 0) else { return };
+    let (unlike, marked) = match service.target {
         Target::Address(_, port) if port != 0 && server.port != port => {
-            tally.add(Code::DirectRoutingPort, method, || {
-                let message = format!("{method} cannot change ports: {} becomes {port}", own.text);
-                let found = Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
-                    .also(service.words.get(1)?.span, "the service's port")
-                    .hint(format!("let the server listen on {port}, or write `lb_kind NAT`"))
-                    .class(Class::Error);
-                Some(found)
-            });
+            (service.words.get(1).map(|word| (word, port)), false)
         }
-        Target::Mark(_) if server.port != 0 => tally.add(Code::MarkNeedsNoMore, "", || {
+        Target::Group(_) => (service.members.unlike(server.port), service.members.mark.is_some()),
+        Target::Mark(_) => (None, true),
+        Target::Address(..) | Target::Unknown => (None, false),
+    };
+    if let Some((place, port)) = unlike {
+        tally.add(Code::DirectRoutingPort, method, || {
+            let found = match port {
+                0 => {
+                    let message = format!(
+                        "{method} cannot change ports, and an address of the group is served on all, not on {} alone",
+                        own.text
+                    );
+                    Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
+                        .hint("delete the port")
+                }
+                port => {
+                    let message =
+                        format!("{method} cannot change ports: {} becomes {port}", own.text);
+                    Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
+                        .hint(format!("let the server listen on {port}, or write `lb_kind NAT`"))
+                }
+            };
+            Some(found.also(place.span, "the service's port").class(Class::Error))
+        });
+    }
+    if marked {
+        tally.add(Code::MarkNeedsNoMore, "", || {
             let message = format!(
                 "{method} cannot change ports, so the port of a service by mark is ignored"
             );
@@ -162,8 +187,7 @@ fn forwarding<'s>(
                 .hint("delete the port; write `connect_port` in checks that need one")
                 .class(Class::Error);
             Some(found)
-        }),
-        Target::Address(..) | Target::Mark(_) | Target::Group(_) | Target::Unknown => {}
+        });
     }
 }
 
