@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use standfast_conf::{Code, Memory, Options, Severity};
-use support::{MAIN, expect, find, load, load_as, load_with, warnings};
+use standfast_conf::{Class, Code, Memory, Options, Severity};
+use support::{MAIN, also, expect, find, load, load_as, load_with, warnings};
 
 /// `router_id`'s value shows what the language made of a text.
 fn router_id(text: &str) -> Option<String> {
@@ -258,4 +258,63 @@ fn beyond_the_deepest_block_a_brace_ends_a_statement_wherever_it_stands() {
     assert_eq!(deep(" { "), ["b"]);
     assert_eq!(deep("\n{\n"), ["b"]);
     assert_eq!(deep(" { } "), ["b"]);
+}
+
+#[test]
+fn a_mistake_out_of_a_definition_names_the_definition_too() {
+    let loaded = load(
+        "$PRIO=300\nvrrp_instance V {\n interface e\n virtual_router_id 1\n no_virtual_ipaddress\n priority $PRIO\n}\n",
+    );
+    expect(&loaded, Code::OutOfRange, 6, "$PRIO", "1 to 255");
+    assert_eq!(also(&loaded, Code::OutOfRange), [(1, "300".into(), "defined here".into())]);
+    // The model keeps only the place of a value that fits; the definition is found all the same.
+    let loaded = load(
+        "$PRIO=255\nvrrp_instance V {\n interface e\n virtual_router_id 1\n no_virtual_ipaddress\n priority ${PRIO}\n}\n",
+    );
+    assert_eq!(also(&loaded, Code::AddressOwner), [(1, "255".into(), "defined here".into())]);
+}
+
+#[test]
+fn a_mistake_out_of_a_definition_of_several_lines_names_its_line() {
+    let text = "$BODY=\\\n interface e \\\n virtual_router_id 1 \\\n no_virtual_ipaddress \\\n priority 300 \\\n state SLAVE\nvrrp_instance V {\n $BODY\n}\n";
+    let loaded = load(text);
+    expect(&loaded, Code::OutOfRange, 8, "$BODY", "");
+    assert_eq!(also(&loaded, Code::OutOfRange), [(5, "300".into(), "defined here".into())]);
+    assert_eq!(also(&loaded, Code::BadState), [(6, "SLAVE".into(), "defined here".into())]);
+}
+
+#[test]
+fn a_loop_says_a_mistake_once_and_not_in_each_round() {
+    let loaded = load(
+        "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n ~SEQ(I, 1, 3) 192.0.2.300/24\n }\n}\n",
+    );
+    expect(&loaded, Code::BadAddress, 5, "192.0.2.300/24", "");
+    // What only one of the values makes wrong is said of that value.
+    let loaded =
+        load("~LST({N, P}, {A, 300}, {B, 100}, {C, 400}) vrrp_instance V_$N { priority $P }\n");
+    let found = loaded.diagnostics.iter().filter(|found| found.code == Code::OutOfRange);
+    assert_eq!(found.count(), 2);
+}
+
+#[test]
+fn a_reference_that_runs_into_more_text_is_reported_once_at_itself() {
+    let text = "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n ~SEQ(I, 1, 3) 192.0.2.$I/24\n }\n}\n";
+    let loaded = load(text);
+    let found = find(&loaded, Code::BadReference);
+    assert_eq!(found.message, "`$I` is not replaced before `/`");
+    assert_eq!(found.keepalived, Some(Class::Error));
+    expect(&loaded, Code::BadReference, 5, "$I", "write `${I}`");
+    assert!(!warnings(&loaded).contains(&Code::BadAddress), "the same mistake");
+    let fixed = load(&text.replace("$I/", "${I}/"));
+    assert!(!warnings(&fixed).contains(&Code::BadReference));
+    assert_eq!(fixed.model.expect("runs").failover.instances[0].addresses.len(), 3);
+}
+
+#[test]
+fn a_second_condition_skips_the_line_as_in_keepalived() {
+    let options = Options { config_id: "lb1".into(), ..Options::default() };
+    let text = "global_defs {\n @lb1 @lb1 router_id a\n @lb2 @lb1 router_id b\n}\n";
+    let loaded = load_as(MAIN, text, Memory::default(), &options);
+    expect(&loaded, Code::BadDirective, 2, "@lb1", "one condition");
+    assert_eq!(loaded.model.expect("runs").global.router_id, None);
 }

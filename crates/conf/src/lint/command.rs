@@ -84,14 +84,14 @@ impl Inspection<'_> {
         if !file.exists {
             let message = format!("`{program}` does not exist");
             self.diagnostics.push(
-                Diagnostic::warning(Code::ScriptMissing, word.span, message)
+                Diagnostic::warning(Code::ScriptMissing, word, message)
                     .hint("install it on this node, or correct the path")
                     .class(Class::Error),
             );
         } else if !file.executable {
             let message = format!("`{program}` is not executable");
             self.diagnostics.push(
-                Diagnostic::warning(Code::ScriptNotExecutable, word.span, message)
+                Diagnostic::warning(Code::ScriptNotExecutable, word, message)
                     .hint(format!("chmod 755 {program}"))
                     .class(Class::Error),
             );
@@ -104,7 +104,7 @@ impl Inspection<'_> {
     fn writable(&mut self, word: &Word, program: &str) {
         let message = format!("others than root can change `{program}` or a directory above it");
         self.diagnostics.push(
-            Diagnostic::warning(Code::ScriptWritable, word.span, message)
+            Diagnostic::warning(Code::ScriptWritable, word, message)
                 .hint(format!(
                     "chown root {program}; chmod go-w {program} and every directory above"
                 ))
@@ -116,7 +116,7 @@ impl Inspection<'_> {
         if !file.exists {
             let message = format!("`{script}` does not exist");
             self.diagnostics.push(
-                Diagnostic::warning(Code::ScriptMissing, word.span, message)
+                Diagnostic::warning(Code::ScriptMissing, word, message)
                     .hint("install it on this node, or correct the path"),
             );
         } else if file.writable {
@@ -136,7 +136,7 @@ impl Inspection<'_> {
         let message =
             format!("`{argument}` is passed on as an argument: no shell runs the command");
         self.diagnostics.push(
-            Diagnostic::warning(Code::ShellSyntax, word.span, message)
+            Diagnostic::warning(Code::ShellSyntax, word, message)
                 .hint("write the command as \"/bin/sh -c '...'\""),
         );
     }
@@ -173,7 +173,7 @@ impl Inspection<'_> {
                 let message =
                     format!("`{path}` holds a `{}` that is no plain `{}`", slip.found, slip.plain);
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::Typography, word.span, message)
+                    Diagnostic::warning(Code::Typography, word, message)
                         .also(span, format!("write `{}`", slip.instead))
                         .hint(format!("write `{}`", slip.instead)),
                 );

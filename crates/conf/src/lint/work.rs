@@ -26,7 +26,7 @@ pub(super) fn lint(view: View<'_>, sources: &Sources, diagnostics: &mut Vec<Diag
             // One finding instead of one for each script.
             diagnostics.retain(|found| found.code != Code::ScriptUnused);
             let message = "there are scripts and no vrrp_instance; nothing runs";
-            Diagnostic::warning(Code::NothingToDo, word.span, message)
+            Diagnostic::warning(Code::NothingToDo, word, message)
                 .hint("write the instance that tracks them, or include its file")
         }
         None if view.tree.is_empty() => {

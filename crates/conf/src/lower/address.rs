@@ -59,7 +59,7 @@ impl Lowering<'_> {
             if ip.is_ipv6() {
                 let message =
                     format!("`{ip}` is held, but not announced to its neighbours in this version");
-                let warning = Diagnostic::warning(Code::NotActive, word.span, message);
+                let warning = Diagnostic::warning(Code::NotActive, word, message);
                 self.diagnostics
                     .push(warning.hint("after a failover they may need half a minute to find it"));
             }
@@ -75,9 +75,8 @@ impl Lowering<'_> {
         let repeated = listed(&draft.addresses) || listed(&draft.excluded);
         if repeated {
             let message = format!("{ip} is listed already in this instance; this line is ignored");
-            self.diagnostics.push(
-                Diagnostic::warning(Code::AddressTwice, word.span, message).class(Class::Error),
-            );
+            self.diagnostics
+                .push(Diagnostic::warning(Code::AddressTwice, word, message).class(Class::Error));
         }
         repeated
     }
@@ -141,7 +140,7 @@ impl Lowering<'_> {
     fn bad_option(&mut self, word: &Word, what: &str) {
         let message = format!("`{}` {what}", word.text);
         self.diagnostics
-            .push(Diagnostic::warning(Code::BadValue, word.span, message).class(Class::Error));
+            .push(Diagnostic::warning(Code::BadValue, word, message).class(Class::Error));
     }
 
     pub(super) fn peers(
@@ -168,7 +167,7 @@ impl Lowering<'_> {
             if word.text.contains('/') {
                 let message = format!("a peer is one address; `{address}` is used");
                 self.diagnostics.push(
-                    Diagnostic::note(Code::BadAddress, word.span, message)
+                    Diagnostic::note(Code::BadAddress, word, message)
                         .hint(format!("write `{address}`")),
                 );
             }

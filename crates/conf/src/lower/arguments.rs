@@ -250,7 +250,7 @@ impl<'s> Matcher<'_, 's> {
         if word.text.len() > 2 && word.text.starts_with('<') && word.text.ends_with('>') {
             let message =
                 format!("`{}` looks like a placeholder that was never filled in", word.text);
-            self.diagnostics.push(Diagnostic::note(Code::Placeholder, word.span, message));
+            self.diagnostics.push(Diagnostic::note(Code::Placeholder, word, message));
         }
     }
 
@@ -365,8 +365,7 @@ impl<'s> Matcher<'_, 's> {
             false => format!("`{}`", self.keyword.name),
         };
         let message = format!("`{}` is no option of {what}; it is ignored", word.text);
-        let found =
-            Diagnostic::warning(Code::UnknownOption, word.span, message).class(Class::Error);
+        let found = Diagnostic::warning(Code::UnknownOption, word, message).class(Class::Error);
         let likely = table::best(&word.text, block.options.iter().map(|option| option.name));
         let found =
             match likely {

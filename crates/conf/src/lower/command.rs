@@ -89,7 +89,7 @@ pub(crate) fn argv(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec
         Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => Some(words),
         Ok(_) => {
             diagnostics.push(
-                Diagnostic::warning(Code::BadValue, word.span, "the command is empty")
+                Diagnostic::warning(Code::BadValue, word, "the command is empty")
                     .class(Class::Error),
             );
             None
@@ -97,7 +97,7 @@ pub(crate) fn argv(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec
         Err(quote) => {
             let message = format!("a {quote} inside the command has no partner; it is not run");
             diagnostics.push(
-                Diagnostic::warning(Code::UnbalancedQuote, word.span, message).class(Class::Error),
+                Diagnostic::warning(Code::UnbalancedQuote, word, message).class(Class::Error),
             );
             None
         }

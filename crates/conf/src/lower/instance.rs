@@ -277,7 +277,7 @@ impl Lowering<'_> {
     pub(super) fn bad_address(&mut self, word: &Word, what: &str) {
         let message = format!("`{}` {what}", word.text);
         self.diagnostics
-            .push(Diagnostic::warning(Code::BadAddress, word.span, message).class(Class::Error));
+            .push(Diagnostic::warning(Code::BadAddress, word, message).class(Class::Error));
     }
 
     fn authentication(

@@ -33,7 +33,7 @@ impl Lowering<'_> {
             let message =
                 format!("`{}` is in keepalived's manual, but no keepalived knows it", word.text);
             self.diagnostics.push(
-                Diagnostic::warning(Code::UnknownKeyword, word.span, message)
+                Diagnostic::warning(Code::UnknownKeyword, word, message)
                     .hint("delete it")
                     .class(Class::Error),
             );
@@ -57,7 +57,7 @@ impl Lowering<'_> {
             None if keyword.opens_block() => {
                 let message = format!("`{}` needs a block", word.text);
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::MissingBlock, word.span, message)
+                    Diagnostic::warning(Code::MissingBlock, word, message)
                         .hint(format!("write `{} {{`, its lines, and `}}`", word.text))
                         .class(Class::Error),
                 );
@@ -77,7 +77,7 @@ pub(super) fn outdated(block: &Block, word: &Word, keyword: &Keyword) -> Option<
         None => format!("write `{name}`"),
     };
     let message = format!("`{}` is an old spelling", word.text);
-    let found = Diagnostic::note(Code::Deprecated, word.span, message).hint(hint);
+    let found = Diagnostic::note(Code::Deprecated, word, message).hint(hint);
     Some(if DEPRECATED.contains(&keyword.name) { found.class(Class::Error) } else { found })
 }
 
@@ -93,19 +93,19 @@ fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {
     let skipped = if has_block { "; skipped with its block" } else { "" };
     if let Some(hint) = replacement(path, text) {
         let message = format!("`{text}` is no keyword {here}{skipped}");
-        return Diagnostic::warning(Code::UnknownKeyword, word.span, message)
+        return Diagnostic::warning(Code::UnknownKeyword, word, message)
             .hint(hint)
             .class(Class::Error);
     }
     if let Some(home) = table::homes(text).first() {
         let message = format!("`{text}` does not belong {here}{skipped}");
         let home = if home.path.is_empty() { "the top level".to_owned() } else { full(home.path) };
-        return Diagnostic::warning(Code::WrongBlock, word.span, message)
+        return Diagnostic::warning(Code::WrongBlock, word, message)
             .hint(format!("it belongs in {home}"))
             .class(Class::Error);
     }
     let message = format!("`{text}` is no keyword {here}{skipped}");
-    let found = Diagnostic::warning(Code::UnknownKeyword, word.span, message).class(Class::Error);
+    let found = Diagnostic::warning(Code::UnknownKeyword, word, message).class(Class::Error);
     match table::suggest(block, text) {
         Some(likely) => {
             found.label(format!("did you mean `{likely}`?")).hint(format!("write `{likely}`"))

@@ -12,10 +12,10 @@ use crate::{
 pub(super) fn missing_value(keyword: &Keyword, word: &Word) -> Diagnostic {
     let message = format!("`{}` has no value", word.text);
     if matches!(keyword.arguments.first(), Some(Kind::Command | Kind::Text { .. })) {
-        return Diagnostic::warning(Code::BadValue, word.span, message + " and is ignored")
+        return Diagnostic::warning(Code::BadValue, word, message + " and is ignored")
             .class(Class::Error);
     }
-    Diagnostic::error(Code::MissingParameter, word.span, message)
+    Diagnostic::error(Code::MissingParameter, word, message)
         .label("keepalived refuses the file here")
         .class(Class::GivesUp)
 }
@@ -75,7 +75,7 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         (_, _, Problem::Malformed) => Code::BadValue,
         (_, _, Problem::OutOfRange | Problem::Clamped(_)) => Code::OutOfRange,
     };
-    Diagnostic::new(code, Severity::Warning, word.span, message).hint(hint).class(Class::Error)
+    Diagnostic::new(code, Severity::Warning, word, message).hint(hint).class(Class::Error)
 }
 
 /// What to write instead.

@@ -1,6 +1,9 @@
 //! The reader: from the main file through all includes to one stream of words and braces.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Findings,
@@ -32,6 +35,8 @@ pub(crate) struct Reading {
     pub(crate) tree: Vec<Statement>,
     pub(crate) sources: Sources,
     pub(crate) findings: Findings,
+    /// The lines that are loops, in the order of the files.
+    pub(crate) loops: Vec<Span>,
 }
 
 /// What most files have none of, so that not every line has to be searched for it.
@@ -57,6 +62,8 @@ pub(crate) struct Reader<'a> {
     /// Patterns that were looked for.
     pub(crate) patterns: usize,
     pub(crate) exhaustion_reported: bool,
+    /// Where loops are written.
+    pub(crate) loops: BTreeSet<Span>,
     /// A definition that goes on in the next line.
     pub(crate) unfinished: Option<(String, Definition)>,
 }
@@ -71,10 +78,10 @@ pub(crate) fn read(path: &Path, options: &Options, files: &dyn Files) -> Reading
         reader = Reader::new(options, files, missing);
         reader.main_file(path);
     }
-    let Reader { sources, mut findings, builder, .. } = reader;
+    let Reader { sources, mut findings, builder, loops, .. } = reader;
     let (tree, in_braces) = builder.finish();
     findings.append(in_braces);
-    Reading { tree, sources, findings }
+    Reading { tree, sources, findings, loops: loops.into_iter().collect() }
 }
 
 impl<'a> Reader<'a> {
@@ -91,6 +98,7 @@ impl<'a> Reader<'a> {
             made: 0,
             patterns: 0,
             exhaustion_reported: false,
+            loops: BTreeSet::new(),
             unfinished: None,
         }
     }
