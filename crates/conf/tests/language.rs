@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use standfast_conf::{Class, Code, Memory, Options, Severity};
-use support::{MAIN, also, expect, find, load, load_as, load_with, warnings};
+use support::{MAIN, also, expect, find, instance, load, load_as, load_with, warnings};
 
 /// `router_id`'s value shows what the language made of a text.
 fn router_id(text: &str) -> Option<String> {
@@ -317,4 +317,45 @@ fn a_second_condition_skips_the_line_as_in_keepalived() {
     let loaded = load_as(MAIN, text, Memory::default(), &options);
     expect(&loaded, Code::BadDirective, 2, "@lb1", "one condition");
     assert_eq!(loaded.model.expect("runs").global.router_id, None);
+}
+
+#[test]
+fn a_brace_that_closes_too_early_is_found_where_it_stands() {
+    let text = instance(" }\n priority 100\n nopreempt");
+    let loaded = load(&text);
+    expect(&loaded, Code::ExtraBrace, 5, "}", "delete it");
+    let belongs = "`priority` belongs in `vrrp_instance`".into();
+    assert_eq!(also(&loaded, Code::ExtraBrace), [(6, "priority".into(), belongs)]);
+    assert_eq!(warnings(&loaded), [Code::ExtraBrace]);
+    assert_eq!(loaded.tree[0].statements().len(), 5, "the orphans belong to the block");
+    let list = load(
+        "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.1/24\n }\n 192.0.2.2/24\n }\n}\n",
+    );
+    expect(&list, Code::ExtraBrace, 6, "}", "delete it");
+    assert_eq!(list.model.expect("runs").failover.instances[0].addresses.len(), 2);
+    // At the end it is just one too many.
+    let end = load(&format!("{}}}\n{}", instance(""), "global_defs {\n}\n"));
+    expect(&end, Code::ExtraBrace, 7, "}", "look above");
+}
+
+#[test]
+fn a_block_without_its_opening_brace_keeps_its_lines() {
+    let loaded = load(&instance("").replace("VI_1 {", "VI_1"));
+    expect(&loaded, Code::MissingBlock, 1, "vrrp_instance VI_1", "write `vrrp_instance VI_1 {`");
+    assert_eq!(warnings(&loaded), [Code::MissingBlock]);
+    assert_eq!(loaded.model.expect("runs").failover.instances.len(), 1);
+    let list = load(&instance("").replace("virtual_ipaddress {", "virtual_ipaddress\n"));
+    expect(&list, Code::MissingBlock, 4, "virtual_ipaddress", "write `virtual_ipaddress {`");
+    assert_eq!(warnings(&list), [Code::MissingBlock]);
+}
+
+#[test]
+fn the_indentation_of_a_brace_tells_which_block_is_never_closed() {
+    let loaded = load(
+        "vrrp_instance VI_1 {\n  interface e\n  virtual_router_id 1\n  priority 100\n  virtual_ipaddress {\n    192.0.2.1/24\n\n}\nvrrp_instance VI_2 {\n  interface e\n  virtual_router_id 2\n  virtual_ipaddress {\n    192.0.2.2/24\n  }\n}\n",
+    );
+    expect(&loaded, Code::UnclosedBlock, 5, "virtual_ipaddress {", "at the end of the block");
+    let like = "this `}` is indented like that of `vrrp_instance`".into();
+    assert_eq!(also(&loaded, Code::UnclosedBlock), [(8, "}".into(), like)]);
+    assert_eq!(warnings(&loaded), [Code::UnclosedBlock]);
 }

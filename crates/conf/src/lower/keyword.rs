@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
-    syntax::{Statement, Word},
+    syntax::{Statement, Word, line},
     table::{self, Age, Block, Keyword, Status},
 };
 
@@ -58,12 +58,24 @@ impl Lowering<'_> {
                 let message = format!("`{}` needs a block", word.text);
                 self.diagnostics.push(
                     Diagnostic::warning(Code::MissingBlock, word, message)
-                        .hint(format!("write `{} {{`, its lines, and `}}`", word.text))
+                        .hint(format!(
+                            "write `{} {{`, its lines, and `}}`",
+                            opening(keyword, statement)
+                        ))
                         .class(Class::Error),
                 );
             }
             Some(_) | None => {}
         }
+    }
+}
+
+/// The line that should open a block, without its brace.
+fn opening(keyword: &Keyword, statement: &Statement) -> String {
+    match keyword.arguments.items.is_empty() {
+        // What follows belongs inside.
+        true => keyword.name.to_owned(),
+        false => line(&statement.words),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Findings,
-    build::Builder,
+    build::{Builder, Unpaired},
     expand::{Definition, Scope},
     glyph::{self, Glyph},
     include::Checks,
@@ -70,12 +70,12 @@ pub(crate) struct Reader<'a> {
 
 /// Reads the configuration; no tree when the main file cannot be read.
 pub(crate) fn read(path: &Path, options: &Options, files: &dyn Files) -> Reading {
-    let mut reader = Reader::new(options, files, 0);
+    let mut reader = Reader::new(options, files, Unpaired::default());
     reader.main_file(path);
-    let missing = reader.builder.missing();
-    if missing > 0 {
+    let unpaired = reader.builder.unpaired();
+    if !unpaired.none() {
         // Where they belong can only be told while building, and with their number known.
-        reader = Reader::new(options, files, missing);
+        reader = Reader::new(options, files, unpaired);
         reader.main_file(path);
     }
     let Reader { sources, mut findings, builder, loops, .. } = reader;
@@ -85,13 +85,13 @@ pub(crate) fn read(path: &Path, options: &Options, files: &dyn Files) -> Reading
 }
 
 impl<'a> Reader<'a> {
-    fn new(options: &'a Options, files: &'a dyn Files, missing: usize) -> Self {
+    fn new(options: &'a Options, files: &'a dyn Files, unpaired: Unpaired) -> Self {
         Self {
             files,
             sources: Sources::default(),
             findings: Findings::default(),
             scope: Scope::new(options),
-            builder: Builder::new(missing),
+            builder: Builder::new(unpaired),
             checks: if options.include_check { Checks::ALL } else { Checks::default() },
             open: Vec::new(),
             lines: 0,
@@ -176,6 +176,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let bytes = glyph::trim_start(body);
+        self.builder.line(body.len() - bytes.len());
         let start = start + body.len() - bytes.len();
         let bytes = glyph::trim(bytes);
         match source.shared() {
