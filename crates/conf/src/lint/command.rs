@@ -48,6 +48,18 @@ pub(super) fn lint(
     );
 }
 
+/// Whether a file is a program that only lacks its permission: by what it begins with, or by where
+/// it lies.
+fn is_script(path: &str, file: &ScriptFile) -> bool {
+    let folder = path.rsplit('/').nth(1).unwrap_or_default();
+    let named = path.ends_with(".sh") || path.ends_with(".py") || path.ends_with(".pl");
+    named
+        || matches!(folder, "bin" | "sbin" | "libexec")
+        || folder.contains("script")
+        || file.head.starts_with(b"#!")
+        || file.head.starts_with(b"\x7fELF")
+}
+
 impl Inspection<'_> {
     fn command(&mut self, word: &Word) {
         for slip in slips(&word.text) {
@@ -92,7 +104,10 @@ impl Inspection<'_> {
             let message = format!("`{program}` is not executable");
             self.diagnostics.push(
                 Diagnostic::warning(Code::ScriptNotExecutable, word, message)
-                    .hint(format!("chmod 755 {program}"))
+                    .hint(match is_script(program, file) {
+                        true => format!("chmod 755 {program}"),
+                        false => "is it the right file? It does not look like a program".to_owned(),
+                    })
                     .class(Class::Error),
             );
         } else if file.writable {

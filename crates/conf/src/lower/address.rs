@@ -68,15 +68,17 @@ impl Lowering<'_> {
         }
     }
 
-    fn is_repeated(&mut self, draft: &Draft, ip: IpAddr, word: &Word) -> bool {
-        let listed = |lines: &[(Option<Word>, VirtualAddress)]| {
-            lines.iter().any(|(_, address)| address.prefix.address() == ip)
-        };
-        let repeated = listed(&draft.addresses) || listed(&draft.excluded);
+    fn is_repeated(&mut self, draft: &mut Draft, ip: IpAddr, word: &Word) -> bool {
+        let first = *draft.listed.entry(ip).or_insert(word.span);
+        let repeated = first != word.span;
         if repeated {
             let message = format!("{ip} is listed already in this instance; this line is ignored");
-            self.diagnostics
-                .push(Diagnostic::warning(Code::AddressTwice, word, message).class(Class::Error));
+            self.diagnostics.push(
+                Diagnostic::warning(Code::AddressTwice, word, message)
+                    .also(first, "first listed here")
+                    .hint("delete this line")
+                    .class(Class::Error),
+            );
         }
         repeated
     }

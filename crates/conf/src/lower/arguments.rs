@@ -158,6 +158,12 @@ struct Matcher<'a, 's> {
 
 impl<'s> Matcher<'_, 's> {
     fn run(&mut self) {
+        if self.keyword.arguments.first() == Some(&Kind::Command)
+            && let Some(found) = command::nested_quotes(self.rest)
+        {
+            self.diagnostics.push(found);
+            self.rest = self.rest.get(..1).unwrap_or_default();
+        }
         self.items(&self.keyword.arguments.items, None);
         if let (Some(first), Some(last)) = (self.rest.first(), self.rest.last()) {
             let span = first.span.to(last.span);

@@ -85,6 +85,7 @@ pub(super) fn outdated(block: &Block, word: &Word, keyword: &Keyword) -> Option<
     let here = block.keyword(name).or(block.option(name)).is_some();
     let elsewhere = table::homes(name).into_iter().next().filter(|_| !here);
     let hint = match elsewhere {
+        Some(home) if home.path.is_empty() => format!("write `{name}` at the top level"),
         Some(home) => format!("write `{name}` in {}", full(home.path)),
         None => format!("write `{name}`"),
     };
@@ -131,7 +132,12 @@ fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {
         None if text.contains("{{") || text.starts_with(['<', '%']) => {
             found.hint("a template's placeholder seems to be left in")
         }
-        None => found,
+        None => match elsewhere(text) {
+            Some((likely, home)) => {
+                found.hint(format!("did you mean `{likely}`? It belongs in {}", full(home)))
+            }
+            None => found,
+        },
     }
 }
 
@@ -156,6 +162,15 @@ fn replacement(path: &str, text: &str) -> Option<&'static str> {
         ),
         _ => None,
     }
+}
+
+/// The keyword of any other block that was probably meant, and its likeliest block.
+fn elsewhere(text: &str) -> Option<(&'static str, &'static str)> {
+    let blocks = table::blocks().filter(|block| !block.path.is_empty());
+    let names = blocks.flat_map(|block| block.keywords.iter().map(|keyword| keyword.name));
+    let likely = table::best(text, names)?;
+    let mut homes = table::homes(likely).into_iter().filter(|home| !home.path.is_empty());
+    Some((likely, homes.next()?.path))
 }
 
 fn short(path: &str) -> &str {

@@ -60,7 +60,7 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         (_, Kind::Prefix) => format!("`{text}` is no address; the line is ignored"),
         (_, _) => format!("`{text}` does not fit `{}`; {fallback}", keyword.name),
     };
-    let hint = hint(keyword, kind, text);
+    let hint = hint(keyword, kind, text, problem);
     let code = match (keyword.name, kind, problem) {
         ("lb_kind" | "lvs_method" | "sorry_server_lvs_method", Kind::OneOf { .. }, _) => {
             Code::ForwardingMethod
@@ -79,7 +79,7 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
 }
 
 /// What to write instead.
-fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
+fn hint(keyword: &Keyword, kind: &Kind, text: &str, problem: Problem) -> String {
     let name = keyword.name;
     if name == "advert_int" {
         return ADVERT_INTERVALS.to_owned();
@@ -94,6 +94,10 @@ fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
             None if name == "state" => return "write `state BACKUP`".to_owned(),
             None => {}
         }
+    }
+    if (problem, kind) == (Problem::OutOfRange, &Kind::Prefix) {
+        let most = if text.contains(':') { 128 } else { 32 };
+        return format!("write a length of 0 to {most} behind the `/`");
     }
     // The line of a list has no name that an operator knows.
     match (name.starts_with('<'), *kind == Kind::Prefix) {

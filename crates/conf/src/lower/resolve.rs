@@ -310,7 +310,8 @@ impl Lowering<'_> {
     }
 
     fn check_addresses(&mut self, draft: &Draft) {
-        if draft.addresses.is_empty() && !draft.no_address_wanted {
+        let excused = draft.no_address_wanted || draft.address_misspelt;
+        if draft.addresses.is_empty() && !excused {
             let message = format!("instance `{}` has no virtual address", draft.name.text);
             self.diagnostics.push(
                 Diagnostic::warning(Code::AddressMissing, &draft.name, message)

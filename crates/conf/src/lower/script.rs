@@ -154,6 +154,7 @@ impl Lowering<'_> {
         self.diagnostics.push(
             Diagnostic::warning(Code::DuplicateName, name, message)
                 .also(first, "first defined here")
+                .hint("give it a name of its own, or delete it")
                 .class(Class::Error),
         );
     }

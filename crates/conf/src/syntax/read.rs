@@ -28,7 +28,7 @@ const PIECES_MAX: usize = 8 << 20;
 /// The longest line that keepalived reads.
 pub(crate) const LINE_MAX: usize = 1023;
 /// The longest line that is read here.
-const LINE_SKIPPED: usize = 64 << 10;
+pub(crate) const LINE_SKIPPED: usize = 64 << 10;
 
 /// What a configuration's files hold.
 pub(crate) struct Reading {
@@ -188,9 +188,11 @@ impl<'a> Reader<'a> {
     }
 
     fn long_line(&mut self, span: Span, len: usize) {
-        let message = format!("the line has {len} bytes; keepalived skips it");
-        let skipped = len > LINE_SKIPPED;
-        let label = if skipped { "skipped here too" } else { "accepted here" };
+        let (who, label) = match len > LINE_SKIPPED {
+            true => ("it is skipped, as keepalived skips it", "lost"),
+            false => ("keepalived skips it", "accepted here"),
+        };
+        let message = format!("the line has {len} bytes; {who}");
         self.findings.push(
             Diagnostic::warning(Code::LongLine, span, message).label(label).class(Class::Error),
         );
