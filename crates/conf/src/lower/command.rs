@@ -157,8 +157,7 @@ pub(crate) fn nested_quotes(words: &[Word]) -> Option<Diagnostic> {
     let (_, next) = inner_quote(words)?;
     let last = words.last()?;
     let message = format!("the quote ends before `{}`; what follows is not part of it", next.text);
-    let found = Diagnostic::warning(Code::UnquotedArguments, next.span.to(last.span), message)
-        .class(Class::Error);
+    let found = Diagnostic::warning(Code::UnquotedArguments, next.span.to(last.span), message);
     Some(match singly_quoted(words) {
         Some(command) => found.hint(format!("write `{command}`")),
         None => found.hint("write single quotes inside the double ones"),
