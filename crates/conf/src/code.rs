@@ -42,7 +42,7 @@ macro_rules! codes {
 
 codes! {
     UnclosedBlock = 101, "A block has no closing brace. It is taken to end where a keyword of an enclosing block follows, or at the end of the file.";
-    ExtraBrace = 102, "A closing brace closes nothing. Often a block above was closed too early.";
+    ExtraBrace = 102, "A closing brace closes nothing, or closes a block before its last line.";
     UnexpectedBlock = 103, "A brace opens a block where no keyword takes one. The block is skipped with everything in it.";
     UnbalancedQuote = 104, "A quote is opened and not closed on the same line. keepalived drops the word, and crashes on some keywords.";
     LongLine = 105, "The line is longer than 1023 bytes. keepalived skips such a line; it is accepted here up to 64 KiB.";
@@ -56,7 +56,7 @@ codes! {
     Unreadable = 113, "A file cannot be read.";
     IncludeMissing = 114, "No file matches an include.";
     IncludeCycle = 115, "A file includes itself, directly or through others.";
-    MissingBlock = 116, "A keyword that opens a block has none.";
+    MissingBlock = 116, "A keyword that opens a block has none, or its opening brace is missing.";
     UnknownKeyword = 201, "The word is no keyword. It is skipped together with its block.";
     WrongBlock = 202, "The keyword exists, but belongs in another block. It is skipped here.";
     NotActive = 203, "The keyword is known and accepted; what it asks for is not active in this version.";

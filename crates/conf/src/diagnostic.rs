@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Code, source::Span};
+use crate::{Code, source::Span, syntax::Word};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,6 +51,28 @@ pub struct Label {
     pub text: String,
 }
 
+/// Where a finding is: a span, or a word, which knows the definition that it came out of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    span: Span,
+    definition: Option<Span>,
+}
+
+impl From<Span> for Place {
+    fn from(span: Span) -> Self {
+        Self { span, definition: None }
+    }
+}
+
+impl From<&Word> for Place {
+    fn from(word: &Word) -> Self {
+        Self { span: word.span, definition: word.definition() }
+    }
+}
+
+/// The remark at a definition.
+const DEFINED: &str = "defined here";
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -71,8 +93,14 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(code: Code, severity: Severity, span: Span, message: String) -> Self {
-        Self {
+    pub(crate) fn new(
+        code: Code,
+        severity: Severity,
+        place: impl Into<Place>,
+        message: String,
+    ) -> Self {
+        let Place { span, definition } = place.into();
+        let mut found = Self {
             code,
             severity,
             message,
@@ -80,20 +108,37 @@ impl Diagnostic {
             secondary: Vec::new(),
             hint: None,
             keepalived: None,
+        };
+        if let Some(definition) = definition {
+            found.define(definition);
+        }
+        found
+    }
+
+    /// Names the definition that its text came out of.
+    pub(crate) fn define(&mut self, definition: Span) {
+        if definition != self.primary.span {
+            self.secondary.push(Label { span: definition, text: DEFINED.to_owned() });
         }
     }
 
+    /// The definition that it names.
+    pub(crate) fn definition(&self) -> Option<Span> {
+        let mut labels = self.secondary.iter();
+        labels.find(|label| label.text == DEFINED).map(|label| label.span)
+    }
+
     /// keepalived refuses the file, and so do we.
-    pub(crate) fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self::new(code, Severity::Error, span, message.into()).class(Class::Error)
+    pub(crate) fn error(code: Code, place: impl Into<Place>, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, place, message.into()).class(Class::Error)
     }
 
-    pub(crate) fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self::new(code, Severity::Warning, span, message.into())
+    pub(crate) fn warning(code: Code, place: impl Into<Place>, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, place, message.into())
     }
 
-    pub(crate) fn note(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self::new(code, Severity::Note, span, message.into())
+    pub(crate) fn note(code: Code, place: impl Into<Place>, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Note, place, message.into())
     }
 
     /// `keepalived -t` complains about it too.

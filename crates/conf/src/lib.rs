@@ -20,6 +20,7 @@
 //! ```
 
 mod both;
+mod causes;
 mod code;
 mod diagnostic;
 mod dump;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    Code, Diagnostic, Files, Host, Model, Origins, Severity, Sources, Statement, both::both, lint,
-    lower, shown, syntax,
+    Code, Diagnostic, Files, Host, Model, Origins, Severity, Sources, Statement, both::both,
+    causes, lint, lower, shown, syntax,
 };
 
 /// What the result depends on besides the files.
@@ -49,7 +49,7 @@ pub struct Loaded {
 /// Reads and checks a configuration. Never panics, whatever the files hold.
 #[must_use]
 pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
-    let syntax::Reading { tree, mut sources, findings } = syntax::read(path, options, files);
+    let syntax::Reading { tree, mut sources, findings, loops } = syntax::read(path, options, files);
     let mut diagnostics = findings.kept;
     let mut lower = || lower::lower(&tree, &mut diagnostics);
     let of_tree = || lint::of_tree(&tree);
@@ -62,6 +62,9 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
         (span.file, span.start, std::cmp::Reverse(found.severity))
     });
     diagnostics.dedup();
+    causes::definitions(&tree, &sources, &mut diagnostics);
+    causes::references(&mut diagnostics);
+    causes::rounds(&loops, &mut diagnostics);
     shorten(&mut diagnostics, findings.left_out + lowered.left_out);
     shown::hide(&tree, &mut sources);
     shown::clean(&mut diagnostics, &sources);

@@ -3,7 +3,7 @@
 mod support;
 
 use standfast_conf::{Class, Code, Memory, ScriptFile, Severity, json, render, test_exit_code};
-use support::{expect, find, instance, load, load_with, warnings};
+use support::{also, expect, find, instance, load, load_with, warnings};
 
 /// Loads an instance with extra lines, the first of which is line 5.
 fn with(extra: &str) -> standfast_conf::Loaded {
@@ -482,4 +482,88 @@ fn a_missing_value_is_only_ignored_where_keepalived_goes_on() {
         assert!(loaded.model.is_some(), "{lenient}");
         assert_eq!(test_exit_code(&loaded.diagnostics), 5, "{lenient}");
     }
+}
+
+#[test]
+fn a_misspelt_address_block_is_not_said_to_be_missing_too() {
+    let text = "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipadress {\n 192.0.2.1\n }\n}\n";
+    assert_eq!(warnings(&load(text)), [Code::UnknownKeyword]);
+    let other = load(&text.replace("virtual_ipadress", "nonsense"));
+    assert_eq!(warnings(&other), [Code::AddressMissing, Code::UnknownKeyword]);
+}
+
+#[test]
+fn double_quotes_inside_double_quotes_end_the_command() {
+    for command in ["echo hi", "echo"] {
+        let loaded = with(&format!(" notify_master \"/bin/sh -c \"{command}\"\""));
+        let hint = format!("write `\"/bin/sh -c '{command}'\"`");
+        expect(&loaded, Code::UnquotedArguments, 5, &format!("{command}\"\""), &hint);
+        let found = find(&loaded, Code::UnquotedArguments);
+        assert!(found.message.starts_with("the quote ends before `echo`"), "{found:?}");
+        assert!(loaded.diagnostics.iter().all(|found| found.code != Code::SurplusWords));
+        assert!(loaded.model.expect("runs").notify.is_empty(), "`echo` is no user");
+    }
+}
+
+#[test]
+fn an_address_that_an_instance_lists_twice_names_the_first_place() {
+    let loaded = load(
+        "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.1/24\n 192.0.2.1/32\n }\n}\n",
+    );
+    expect(&loaded, Code::AddressTwice, 6, "192.0.2.1/32", "delete this line");
+    let first = (5, "192.0.2.1/24".to_owned(), "first listed here".to_owned());
+    assert_eq!(also(&loaded, Code::AddressTwice), [first]);
+}
+
+#[test]
+fn a_prefix_length_that_does_not_exist_is_told_the_limits() {
+    let addresses = |address: &str| {
+        load(&format!(
+            "vrrp_instance V {{\n interface e\n virtual_router_id 1\n virtual_ipaddress {{\n {address}\n }}\n}}\n"
+        ))
+    };
+    expect(&addresses("172.31.4.5/33"), Code::OutOfRange, 5, "172.31.4.5/33", "0 to 32");
+    expect(&addresses("2001:db8::1/129"), Code::OutOfRange, 5, "2001:db8::1/129", "0 to 128");
+}
+
+#[test]
+fn a_misspelt_keyword_of_another_block_is_recognised() {
+    expect(&with(" weigth 5"), Code::UnknownKeyword, 5, "weigth", "did you mean `weight`?");
+}
+
+#[test]
+fn an_old_spelling_of_a_top_level_keyword_says_where_the_new_one_stands() {
+    let loaded = with(" linkbeat_use_polling");
+    expect(&loaded, Code::Deprecated, 5, "linkbeat_use_polling", "at the top level");
+}
+
+#[test]
+fn a_second_definition_says_what_to_do() {
+    let loaded = load(&instance("").repeat(2));
+    expect(&loaded, Code::DuplicateName, 7, "VI_1", "a name of its own");
+}
+
+#[test]
+fn a_file_that_is_no_program_is_not_to_be_made_one() {
+    let hint = |path: &str, text: &str| {
+        let head = text.as_bytes().to_vec();
+        let file = ScriptFile { exists: true, executable: false, writable: false, head };
+        let mut files = Memory::default();
+        files.scripts.insert(path.into(), file);
+        let loaded = with_script(path, files);
+        find(&loaded, Code::ScriptNotExecutable).hint.clone().expect("a hint")
+    };
+    assert!(hint("/etc/passwd", "root:x:0:0\n").contains("is it the right file?"));
+    assert_eq!(hint("/etc/check", "#!/bin/sh\n"), "chmod 755 /etc/check");
+    assert_eq!(hint("/usr/local/bin/check", ""), "chmod 755 /usr/local/bin/check");
+}
+
+#[test]
+fn a_configuration_whose_lines_were_skipped_is_not_called_empty() {
+    let long = load(&format!("global_defs {{ router_id {} }}\n", "a".repeat(65_536)));
+    assert_eq!(warnings(&long), [Code::LongLine]);
+    assert!(find(&long, Code::LongLine).message.contains("it is skipped, as keepalived skips it"));
+    let cycle = load("include keepalived.conf\n");
+    assert_eq!(warnings(&cycle), [Code::IncludeCycle]);
+    assert_eq!(warnings(&load("# nothing\n")), [Code::NothingToDo]);
 }

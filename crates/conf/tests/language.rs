@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use standfast_conf::{Code, Memory, Options, Severity};
-use support::{MAIN, expect, find, load, load_as, load_with, warnings};
+use standfast_conf::{Class, Code, Memory, Options, Severity};
+use support::{MAIN, also, expect, find, instance, load, load_as, load_with, warnings};
 
 /// `router_id`'s value shows what the language made of a text.
 fn router_id(text: &str) -> Option<String> {
@@ -258,4 +258,104 @@ fn beyond_the_deepest_block_a_brace_ends_a_statement_wherever_it_stands() {
     assert_eq!(deep(" { "), ["b"]);
     assert_eq!(deep("\n{\n"), ["b"]);
     assert_eq!(deep(" { } "), ["b"]);
+}
+
+#[test]
+fn a_mistake_out_of_a_definition_names_the_definition_too() {
+    let loaded = load(
+        "$PRIO=300\nvrrp_instance V {\n interface e\n virtual_router_id 1\n no_virtual_ipaddress\n priority $PRIO\n}\n",
+    );
+    expect(&loaded, Code::OutOfRange, 6, "$PRIO", "1 to 255");
+    assert_eq!(also(&loaded, Code::OutOfRange), [(1, "300".into(), "defined here".into())]);
+    // The model keeps only the place of a value that fits; the definition is found all the same.
+    let loaded = load(
+        "$PRIO=255\nvrrp_instance V {\n interface e\n virtual_router_id 1\n no_virtual_ipaddress\n priority ${PRIO}\n}\n",
+    );
+    assert_eq!(also(&loaded, Code::AddressOwner), [(1, "255".into(), "defined here".into())]);
+}
+
+#[test]
+fn a_mistake_out_of_a_definition_of_several_lines_names_its_line() {
+    let text = "$BODY=\\\n interface e \\\n virtual_router_id 1 \\\n no_virtual_ipaddress \\\n priority 300 \\\n state SLAVE\nvrrp_instance V {\n $BODY\n}\n";
+    let loaded = load(text);
+    expect(&loaded, Code::OutOfRange, 8, "$BODY", "");
+    assert_eq!(also(&loaded, Code::OutOfRange), [(5, "300".into(), "defined here".into())]);
+    assert_eq!(also(&loaded, Code::BadState), [(6, "SLAVE".into(), "defined here".into())]);
+}
+
+#[test]
+fn a_loop_says_a_mistake_once_and_not_in_each_round() {
+    let loaded = load(
+        "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n ~SEQ(I, 1, 3) 192.0.2.300/24\n }\n}\n",
+    );
+    expect(&loaded, Code::BadAddress, 5, "192.0.2.300/24", "");
+    // What only one of the values makes wrong is said of that value.
+    let loaded =
+        load("~LST({N, P}, {A, 300}, {B, 100}, {C, 400}) vrrp_instance V_$N { priority $P }\n");
+    let found = loaded.diagnostics.iter().filter(|found| found.code == Code::OutOfRange);
+    assert_eq!(found.count(), 2);
+}
+
+#[test]
+fn a_reference_that_runs_into_more_text_is_reported_once_at_itself() {
+    let text = "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n ~SEQ(I, 1, 3) 192.0.2.$I/24\n }\n}\n";
+    let loaded = load(text);
+    let found = find(&loaded, Code::BadReference);
+    assert_eq!(found.message, "`$I` is not replaced before `/`");
+    assert_eq!(found.keepalived, Some(Class::Error));
+    expect(&loaded, Code::BadReference, 5, "$I", "write `${I}`");
+    assert!(!warnings(&loaded).contains(&Code::BadAddress), "the same mistake");
+    let fixed = load(&text.replace("$I/", "${I}/"));
+    assert!(!warnings(&fixed).contains(&Code::BadReference));
+    assert_eq!(fixed.model.expect("runs").failover.instances[0].addresses.len(), 3);
+}
+
+#[test]
+fn a_second_condition_skips_the_line_as_in_keepalived() {
+    let options = Options { config_id: "lb1".into(), ..Options::default() };
+    let text = "global_defs {\n @lb1 @lb1 router_id a\n @lb2 @lb1 router_id b\n}\n";
+    let loaded = load_as(MAIN, text, Memory::default(), &options);
+    expect(&loaded, Code::BadDirective, 2, "@lb1", "one condition");
+    assert_eq!(loaded.model.expect("runs").global.router_id, None);
+}
+
+#[test]
+fn a_brace_that_closes_too_early_is_found_where_it_stands() {
+    let text = instance(" }\n priority 100\n nopreempt");
+    let loaded = load(&text);
+    expect(&loaded, Code::ExtraBrace, 5, "}", "delete it");
+    let belongs = "`priority` belongs in `vrrp_instance`".into();
+    assert_eq!(also(&loaded, Code::ExtraBrace), [(6, "priority".into(), belongs)]);
+    assert_eq!(warnings(&loaded), [Code::ExtraBrace]);
+    assert_eq!(loaded.tree[0].statements().len(), 5, "the orphans belong to the block");
+    let list = load(
+        "vrrp_instance V {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.1/24\n }\n 192.0.2.2/24\n }\n}\n",
+    );
+    expect(&list, Code::ExtraBrace, 6, "}", "delete it");
+    assert_eq!(list.model.expect("runs").failover.instances[0].addresses.len(), 2);
+    // At the end it is just one too many.
+    let end = load(&format!("{}}}\n{}", instance(""), "global_defs {\n}\n"));
+    expect(&end, Code::ExtraBrace, 7, "}", "look above");
+}
+
+#[test]
+fn a_block_without_its_opening_brace_keeps_its_lines() {
+    let loaded = load(&instance("").replace("VI_1 {", "VI_1"));
+    expect(&loaded, Code::MissingBlock, 1, "vrrp_instance VI_1", "write `vrrp_instance VI_1 {`");
+    assert_eq!(warnings(&loaded), [Code::MissingBlock]);
+    assert_eq!(loaded.model.expect("runs").failover.instances.len(), 1);
+    let list = load(&instance("").replace("virtual_ipaddress {", "virtual_ipaddress\n"));
+    expect(&list, Code::MissingBlock, 4, "virtual_ipaddress", "write `virtual_ipaddress {`");
+    assert_eq!(warnings(&list), [Code::MissingBlock]);
+}
+
+#[test]
+fn the_indentation_of_a_brace_tells_which_block_is_never_closed() {
+    let loaded = load(
+        "vrrp_instance VI_1 {\n  interface e\n  virtual_router_id 1\n  priority 100\n  virtual_ipaddress {\n    192.0.2.1/24\n\n}\nvrrp_instance VI_2 {\n  interface e\n  virtual_router_id 2\n  virtual_ipaddress {\n    192.0.2.2/24\n  }\n}\n",
+    );
+    expect(&loaded, Code::UnclosedBlock, 5, "virtual_ipaddress {", "at the end of the block");
+    let like = "this `}` is indented like that of `vrrp_instance`".into();
+    assert_eq!(also(&loaded, Code::UnclosedBlock), [(8, "}".into(), like)]);
+    assert_eq!(warnings(&loaded), [Code::UnclosedBlock]);
 }

@@ -247,6 +247,8 @@ warning[SF0209]: `VI_1` is defined already; this one is skipped
      ::: /etc/keepalived/keepalived.conf:1:15
       |
     1 | vrrp_instance VI_1 {
-      |               ---- first defined here";
+      |               ---- first defined here
+      |
+      = help: give it a name of its own, or delete it";
     assert_eq!(text, expected);
 }

@@ -48,6 +48,18 @@ pub(super) fn lint(
     );
 }
 
+/// Whether a file is a program that only lacks its permission: by what it begins with, or by where
+/// it lies.
+fn is_script(path: &str, file: &ScriptFile) -> bool {
+    let folder = path.rsplit('/').nth(1).unwrap_or_default();
+    let named = path.ends_with(".sh") || path.ends_with(".py") || path.ends_with(".pl");
+    named
+        || matches!(folder, "bin" | "sbin" | "libexec")
+        || folder.contains("script")
+        || file.head.starts_with(b"#!")
+        || file.head.starts_with(b"\x7fELF")
+}
+
 impl Inspection<'_> {
     fn command(&mut self, word: &Word) {
         for slip in slips(&word.text) {
@@ -84,15 +96,18 @@ impl Inspection<'_> {
         if !file.exists {
             let message = format!("`{program}` does not exist");
             self.diagnostics.push(
-                Diagnostic::warning(Code::ScriptMissing, word.span, message)
+                Diagnostic::warning(Code::ScriptMissing, word, message)
                     .hint("install it on this node, or correct the path")
                     .class(Class::Error),
             );
         } else if !file.executable {
             let message = format!("`{program}` is not executable");
             self.diagnostics.push(
-                Diagnostic::warning(Code::ScriptNotExecutable, word.span, message)
-                    .hint(format!("chmod 755 {program}"))
+                Diagnostic::warning(Code::ScriptNotExecutable, word, message)
+                    .hint(match is_script(program, file) {
+                        true => format!("chmod 755 {program}"),
+                        false => "is it the right file? It does not look like a program".to_owned(),
+                    })
                     .class(Class::Error),
             );
         } else if file.writable {
@@ -104,7 +119,7 @@ impl Inspection<'_> {
     fn writable(&mut self, word: &Word, program: &str) {
         let message = format!("others than root can change `{program}` or a directory above it");
         self.diagnostics.push(
-            Diagnostic::warning(Code::ScriptWritable, word.span, message)
+            Diagnostic::warning(Code::ScriptWritable, word, message)
                 .hint(format!(
                     "chown root {program}; chmod go-w {program} and every directory above"
                 ))
@@ -116,7 +131,7 @@ impl Inspection<'_> {
         if !file.exists {
             let message = format!("`{script}` does not exist");
             self.diagnostics.push(
-                Diagnostic::warning(Code::ScriptMissing, word.span, message)
+                Diagnostic::warning(Code::ScriptMissing, word, message)
                     .hint("install it on this node, or correct the path"),
             );
         } else if file.writable {
@@ -136,7 +151,7 @@ impl Inspection<'_> {
         let message =
             format!("`{argument}` is passed on as an argument: no shell runs the command");
         self.diagnostics.push(
-            Diagnostic::warning(Code::ShellSyntax, word.span, message)
+            Diagnostic::warning(Code::ShellSyntax, word, message)
                 .hint("write the command as \"/bin/sh -c '...'\""),
         );
     }
@@ -173,7 +188,7 @@ impl Inspection<'_> {
                 let message =
                     format!("`{path}` holds a `{}` that is no plain `{}`", slip.found, slip.plain);
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::Typography, word.span, message)
+                    Diagnostic::warning(Code::Typography, word, message)
                         .also(span, format!("write `{}`", slip.instead))
                         .hint(format!("write `{}`", slip.instead)),
                 );

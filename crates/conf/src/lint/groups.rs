@@ -44,7 +44,7 @@ fn members(group: &Statement) -> Vec<&Word> {
 
 fn undefined(word: &Word, sync: bool, names: &Names<'_>) -> Diagnostic {
     let message = format!("no vrrp_instance `{}` is defined; the group lacks it", word.text);
-    let found = Diagnostic::warning(Code::MemberUndefined, word.span, message);
+    let found = Diagnostic::warning(Code::MemberUndefined, word, message);
     let found = names.advise(found, What::Instance, word);
     if sync { found.class(Class::Error) } else { found }
 }
@@ -57,7 +57,7 @@ fn size(group: &Statement, members: &[&Word], diagnostics: &mut Vec<Diagnostic>)
         _ => return,
     };
     diagnostics.push(
-        Diagnostic::warning(Code::GroupTooSmall, name.span, message)
+        Diagnostic::warning(Code::GroupTooSmall, name, message)
             .hint("list the instances that must change together, or delete the group")
             .class(Class::Error),
     );
@@ -74,7 +74,7 @@ fn taken_twice<'s>(
                 let message =
                     format!("`{}` is in a sync group already; this group is ignored", word.text);
                 diagnostics.push(
-                    Diagnostic::warning(Code::MemberTwice, word.span, message)
+                    Diagnostic::warning(Code::MemberTwice, *word, message)
                         .also(first.span, "listed here first")
                         .hint("list each instance once")
                         .class(Class::Error),
@@ -103,7 +103,7 @@ fn states(instances: &[&Statement], diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.push(
         Diagnostic::note(
             Code::MembersStartApart,
-            master.span,
+            master,
             "`state MASTER` is ignored: another member of the sync group starts as BACKUP",
         )
         .also(backup.span, "the other member")

@@ -34,7 +34,7 @@ pub(super) fn lint(
     }
     for (word, effect, others) in &absent {
         let message = format!("this machine has no interface `{}`", word.text);
-        let found = Diagnostic::new(Code::InterfaceAbsent, severity, word.span, message);
+        let found = Diagnostic::new(Code::InterfaceAbsent, severity, *word, message);
         let mut found = also_at(found.label(*effect), others);
         found.hint = hint(&word.text, host);
         found.keepalived = (!dynamic).then_some(Class::Error);

@@ -25,14 +25,10 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let list = lists.last().and_then(|list| list.keyword());
     if let Some(list) = list.filter(|_| mailboxes.is_empty()) {
         diagnostics.push(
-            Diagnostic::warning(
-                Code::NoMailbox,
-                list.span,
-                "`notification_email` lists no address",
-            )
-            .label("no mail is ever sent")
-            .hint("list addresses, one on each line, or delete the block")
-            .class(Class::Error),
+            Diagnostic::warning(Code::NoMailbox, list, "`notification_email` lists no address")
+                .label("no mail is ever sent")
+                .hint("list addresses, one on each line, or delete the block")
+                .class(Class::Error),
         );
     } else if let Some(alert) = alert {
         if mailboxes.is_empty() {
@@ -98,7 +94,7 @@ fn mail_server(server: &Word, severity: Severity, diagnostics: &mut Vec<Diagnost
     } else if nowhere || template {
         let message = format!("`{}` is no mail server", server.text);
         diagnostics.push(
-            Diagnostic::new(Code::BadMailServer, severity, server.span, message)
+            Diagnostic::new(Code::BadMailServer, severity, server, message)
                 .label("looks like a placeholder that was never filled in")
                 .hint("write the name or address of the mail server"),
         );

@@ -147,7 +147,7 @@ impl<'s> Names<'s> {
 fn defined_twice(what: What, word: &Word, first: &Word) -> Diagnostic {
     let message =
         format!("{} `{}` is defined already; this one is skipped", what.keyword(), word.text);
-    let found = Diagnostic::warning(Code::DuplicateName, word.span, message)
+    let found = Diagnostic::warning(Code::DuplicateName, word, message)
         .also(first.span, "defined here first")
         .hint("give it a name of its own, or delete it");
     if what.known_twice() { found.class(Class::Error) } else { found }
@@ -178,5 +178,5 @@ fn unused(what: What, name: &Word) -> Option<Diagnostic> {
         What::Instance | What::SyncGroup | What::TrackGroup => return None,
     };
     let message = format!("{user} {} `{}`", what.keyword(), name.text);
-    Some(Diagnostic::warning(code, name.span, message).hint(hint))
+    Some(Diagnostic::warning(code, name, message).hint(hint))
 }

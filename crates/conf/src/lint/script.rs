@@ -117,7 +117,7 @@ fn paths(view: View<'_>, files: &dyn Files, diagnostics: &mut Vec<Diagnostic>) {
         } else {
             format!("`{program}` is in none of the folders of PATH")
         };
-        let found = Diagnostic::warning(Code::ScriptPath, word.span, message)
+        let found = Diagnostic::warning(Code::ScriptPath, *word, message)
             .hint("write the whole path, from `/` on")
             .class(Class::Error);
         diagnostics.push(also_at(found, others));

@@ -40,14 +40,14 @@ fn timeout(script: &Script, block: &Statement, diagnostics: &mut Vec<Diagnostic>
     if micros(&word.text) == Ok(0) {
         let message = format!("timeout 0 means the interval, {interval} s");
         diagnostics.push(
-            Diagnostic::note(Code::TimeoutZero, word.span, message)
+            Diagnostic::note(Code::TimeoutZero, word, message)
                 .hint("delete the line, or write the seconds that a run may take"),
         );
     } else if script.timeout > script.interval {
         let timeout = script.timeout.as_secs_f64();
         let message =
             format!("a run that hangs counts as failed only after {timeout} s, not {interval} s");
-        let mut found = Diagnostic::note(Code::TimeoutBeyondInterval, word.span, message)
+        let mut found = Diagnostic::note(Code::TimeoutBeyondInterval, word, message)
             .label("runs that would start meanwhile are skipped")
             .hint(format!("write `timeout {interval}` or less, or a longer interval"));
         if let Some(interval) = last(block, "interval") {
@@ -73,7 +73,7 @@ fn slow(
     }
     let what = if keyword == "fall" { "a failure" } else { "a recovery" };
     let message = format!("`{}` notices {what} only after {}", script.name, human(time));
-    let mut found = Diagnostic::warning(Code::SlowScript, word.span, message)
+    let mut found = Diagnostic::warning(Code::SlowScript, word, message)
         .label(format!("{count} runs in a row, one every {} s", script.interval.as_secs_f64()))
         .hint("both numbers are: `interval` in seconds, `fall` and `rise` in runs");
     if let Some(interval) = interval.filter(|interval| interval.span != word.span) {

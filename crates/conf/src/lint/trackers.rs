@@ -56,7 +56,7 @@ fn followed<'s>(
 pub(super) fn undefined(what: What, name: &Word, names: &Names<'_>) -> Diagnostic {
     let message =
         format!("no {} `{}` is defined above; it is not tracked", what.keyword(), name.text);
-    let found = Diagnostic::warning(Code::TrackerUndefined, name.span, message)
+    let found = Diagnostic::warning(Code::TrackerUndefined, name, message)
         .label("a failure goes unnoticed")
         .class(Class::Error);
     names.advise(found, what, name)
@@ -74,7 +74,7 @@ fn track_groups<'s>(
         let Some(name) = words.next() else { continue };
         if names.find(What::TrackGroup, name, at).is_none() {
             let message = format!("no track_group `{}` is defined above", name.text);
-            let found = Diagnostic::warning(Code::TrackGroupUndefined, name.span, message)
+            let found = Diagnostic::warning(Code::TrackGroupUndefined, name, message)
                 .label("no instance reacts when this is lost")
                 .class(Class::Error);
             diagnostics.push(names.advise(found, What::TrackGroup, name));
@@ -97,7 +97,7 @@ fn sync_daemon<'s>(
         let Some(name) = named.or(second) else { continue };
         if names.find(What::Instance, name, at).is_none() {
             let message = format!("no vrrp_instance `{}` is defined", name.text);
-            let found = Diagnostic::warning(Code::SyncDaemonInstance, name.span, message)
+            let found = Diagnostic::warning(Code::SyncDaemonInstance, name, message)
                 .label("the daemon follows nothing");
             diagnostics.push(names.advise(found, What::Instance, name));
         }
@@ -139,7 +139,7 @@ fn session(
             diagnostics.push(
                 Diagnostic::warning(
                     Code::NeighborUnfit,
-                    neighbor.span,
+                    neighbor,
                     "the neighbour is this machine itself",
                 )
                 .also(word.span, "the session's own address")
@@ -149,7 +149,7 @@ fn session(
             diagnostics.push(
                 Diagnostic::warning(
                     Code::NeighborUnfit,
-                    word.span,
+                    word,
                     "the source is of another address family than the neighbour",
                 )
                 .also(neighbor.span, "the neighbour")
@@ -162,7 +162,7 @@ fn session(
         Some(first) => diagnostics.push(
             Diagnostic::warning(
                 Code::NeighborUnfit,
-                neighbor.span,
+                neighbor,
                 "another session has this neighbour; this one is ignored",
             )
             .also(*first, "its first session")

@@ -59,7 +59,7 @@ impl Lowering<'_> {
             if ip.is_ipv6() {
                 let message =
                     format!("`{ip}` is held, but not announced to its neighbours in this version");
-                let warning = Diagnostic::warning(Code::NotActive, word.span, message);
+                let warning = Diagnostic::warning(Code::NotActive, word, message);
                 self.diagnostics
                     .push(warning.hint("after a failover they may need half a minute to find it"));
             }
@@ -68,15 +68,16 @@ impl Lowering<'_> {
         }
     }
 
-    fn is_repeated(&mut self, draft: &Draft, ip: IpAddr, word: &Word) -> bool {
-        let listed = |lines: &[(Option<Word>, VirtualAddress)]| {
-            lines.iter().any(|(_, address)| address.prefix.address() == ip)
-        };
-        let repeated = listed(&draft.addresses) || listed(&draft.excluded);
+    fn is_repeated(&mut self, draft: &mut Draft, ip: IpAddr, word: &Word) -> bool {
+        let first = *draft.listed.entry(ip).or_insert(word.span);
+        let repeated = first != word.span;
         if repeated {
             let message = format!("{ip} is listed already in this instance; this line is ignored");
             self.diagnostics.push(
-                Diagnostic::warning(Code::AddressTwice, word.span, message).class(Class::Error),
+                Diagnostic::warning(Code::AddressTwice, word, message)
+                    .also(first, "first listed here")
+                    .hint("delete this line")
+                    .class(Class::Error),
             );
         }
         repeated
@@ -141,7 +142,7 @@ impl Lowering<'_> {
     fn bad_option(&mut self, word: &Word, what: &str) {
         let message = format!("`{}` {what}", word.text);
         self.diagnostics
-            .push(Diagnostic::warning(Code::BadValue, word.span, message).class(Class::Error));
+            .push(Diagnostic::warning(Code::BadValue, word, message).class(Class::Error));
     }
 
     pub(super) fn peers(
@@ -168,7 +169,7 @@ impl Lowering<'_> {
             if word.text.contains('/') {
                 let message = format!("a peer is one address; `{address}` is used");
                 self.diagnostics.push(
-                    Diagnostic::note(Code::BadAddress, word.span, message)
+                    Diagnostic::note(Code::BadAddress, word, message)
                         .hint(format!("write `{address}`")),
                 );
             }

@@ -170,6 +170,12 @@ struct Matcher<'a, 's> {
 
 impl<'s> Matcher<'_, 's> {
     fn run(&mut self) {
+        if self.keyword.arguments.first() == Some(&Kind::Command)
+            && let Some(found) = command::nested_quotes(self.rest)
+        {
+            self.diagnostics.push(found);
+            self.rest = self.rest.get(..1).unwrap_or_default();
+        }
         self.items(&self.keyword.arguments.items, None);
         if let (Some(first), Some(last)) = (self.rest.first(), self.rest.last()) {
             let span = first.span.to(last.span);
@@ -262,7 +268,7 @@ impl<'s> Matcher<'_, 's> {
         if word.text.len() > 2 && word.text.starts_with('<') && word.text.ends_with('>') {
             let message =
                 format!("`{}` looks like a placeholder that was never filled in", word.text);
-            self.diagnostics.push(Diagnostic::note(Code::Placeholder, word.span, message));
+            self.diagnostics.push(Diagnostic::note(Code::Placeholder, word, message));
         }
     }
 
@@ -377,8 +383,7 @@ impl<'s> Matcher<'_, 's> {
             false => format!("`{}`", self.keyword.name),
         };
         let message = format!("`{}` is no option of {what}; it is ignored", word.text);
-        let found =
-            Diagnostic::warning(Code::UnknownOption, word.span, message).class(Class::Error);
+        let found = Diagnostic::warning(Code::UnknownOption, word, message).class(Class::Error);
         let likely = table::best(&word.text, block.options.iter().map(|option| option.name));
         let found =
             match likely {

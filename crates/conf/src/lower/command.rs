@@ -89,7 +89,7 @@ pub(crate) fn argv(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec
         Ok(words) if words.first().is_some_and(|program| !program.is_empty()) => Some(words),
         Ok(_) => {
             diagnostics.push(
-                Diagnostic::warning(Code::BadValue, word.span, "the command is empty")
+                Diagnostic::warning(Code::BadValue, word, "the command is empty")
                     .class(Class::Error),
             );
             None
@@ -97,7 +97,7 @@ pub(crate) fn argv(word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec
         Err(quote) => {
             let message = format!("a {quote} inside the command has no partner; it is not run");
             diagnostics.push(
-                Diagnostic::warning(Code::UnbalancedQuote, word.span, message).class(Class::Error),
+                Diagnostic::warning(Code::UnbalancedQuote, word, message).class(Class::Error),
             );
             None
         }
@@ -130,6 +130,9 @@ pub(crate) fn notify(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Command> {
     let (first, rest) = parameters.split_first()?;
+    if inner_quote(parameters).is_some() {
+        return None;
+    }
     if first.quoting == Quoting::Bare
         && let [next, ..] = rest
         && looks_like_argument(&next.text)
@@ -140,6 +143,46 @@ pub(crate) fn notify(
     }
     let user = user(rest).or_else(|| default_user.cloned());
     argv(first, diagnostics).map(|argv| Command { argv, user })
+}
+
+/// A double quote inside a command in double quotes ends it: the next word follows without blank.
+fn inner_quote(words: &[Word]) -> Option<(&Word, &Word)> {
+    let [first, next, ..] = words else { return None };
+    let touches = first.span.file == next.span.file && first.span.end == next.span.start;
+    (first.quoting == Quoting::Double && touches).then_some((first, next))
+}
+
+/// What to say of a command whose double quotes hold double quotes.
+pub(crate) fn nested_quotes(words: &[Word]) -> Option<Diagnostic> {
+    let (_, next) = inner_quote(words)?;
+    let last = words.last()?;
+    let message = format!("the quote ends before `{}`; what follows is not part of it", next.text);
+    let found = Diagnostic::warning(Code::UnquotedArguments, next.span.to(last.span), message);
+    Some(match singly_quoted(words) {
+        Some(command) => found.hint(format!("write `{command}`")),
+        None => found.hint("write single quotes inside the double ones"),
+    })
+}
+
+/// The command with single quotes inside; `None` when it has single quotes already.
+fn singly_quoted(words: &[Word]) -> Option<String> {
+    let mut command = String::from("\"");
+    let mut inside = false;
+    for word in words {
+        if word.text.contains('\'') {
+            return None;
+        }
+        let double = word.quoting == Quoting::Double;
+        command.push_str(match (inside, double) {
+            (false, false) | (true, true) => "'",
+            (true, false) => " ",
+            (false, true) => "",
+        });
+        inside = !double;
+        command.push_str(&word.text);
+    }
+    command.push_str(if inside { "'\"" } else { "\"" });
+    Some(command)
 }
 
 /// Arguments of a command without quotes.

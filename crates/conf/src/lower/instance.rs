@@ -1,6 +1,7 @@
 //! `vrrp_instance`: its keywords, read one by one. What they mean together is `resolve`'s work.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use crate::{
     origins::TrackerOrigin,
     source::Span,
     syntax::{Statement, Word},
-    table::{Keyword, Status},
+    table::{self, Block, Keyword, Status},
 };
 
 /// Keywords that ask for unicast, and get none without peers.
@@ -61,7 +62,11 @@ pub(super) struct Draft {
     pub(super) addresses: Vec<(Option<Word>, VirtualAddress)>,
     pub(super) addresses_span: Option<Span>,
     pub(super) excluded: Vec<(Option<Word>, VirtualAddress)>,
+    /// Where each address is listed.
+    pub(super) listed: BTreeMap<IpAddr, Span>,
     pub(super) no_address_wanted: bool,
+    /// It has a block that is probably meant to be its addresses.
+    pub(super) address_misspelt: bool,
     pub(super) checksum_as_v2: bool,
     pub(super) old_checksum: Option<OldChecksum>,
     pub(super) nopreempt: Option<Span>,
@@ -95,7 +100,10 @@ impl Lowering<'_> {
         let Some(block) = keyword.block() else { return };
         let mut draft = self.draft(name.clone());
         for inner in statement.statements() {
-            let Some(keyword) = self.known(block, inner) else { continue };
+            let Some(keyword) = self.known(block, inner) else {
+                draft.address_misspelt |= is_address_block(block, inner);
+                continue;
+            };
             if keyword.status == Status::Active {
                 let read = self.read(keyword, inner);
                 self.instance_keyword(&mut draft, keyword, inner, &read);
@@ -128,7 +136,9 @@ impl Lowering<'_> {
             addresses: Vec::new(),
             addresses_span: None,
             excluded: Vec::new(),
+            listed: BTreeMap::new(),
             no_address_wanted: false,
+            address_misspelt: false,
             checksum_as_v2: defaults.checksum_as_v2,
             old_checksum: None,
             nopreempt: None,
@@ -287,7 +297,7 @@ impl Lowering<'_> {
     pub(super) fn bad_address(&mut self, word: &Word, what: &str) {
         let message = format!("`{}` {what}", word.text);
         self.diagnostics
-            .push(Diagnostic::warning(Code::BadAddress, word.span, message).class(Class::Error));
+            .push(Diagnostic::warning(Code::BadAddress, word, message).class(Class::Error));
     }
 
     fn authentication(
@@ -308,6 +318,12 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// Whether an unknown block is probably meant to be `virtual_ipaddress`.
+fn is_address_block(block: &Block, statement: &Statement) -> bool {
+    let likely = statement.keyword().and_then(|word| table::suggest(block, &word.text));
+    statement.block.is_some() && likely == Some("virtual_ipaddress")
 }
 
 /// Anything that is not MASTER means BACKUP.

@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
-    syntax::{Statement, Word},
+    syntax::{Statement, Word, line},
     table::{self, Age, Block, Keyword, Status},
 };
 
@@ -33,7 +33,7 @@ impl Lowering<'_> {
             let message =
                 format!("`{}` is in keepalived's manual, but no keepalived knows it", word.text);
             self.diagnostics.push(
-                Diagnostic::warning(Code::UnknownKeyword, word.span, message)
+                Diagnostic::warning(Code::UnknownKeyword, word, message)
                     .hint("delete it")
                     .class(Class::Error),
             );
@@ -57,13 +57,25 @@ impl Lowering<'_> {
             None if keyword.opens_block() => {
                 let message = format!("`{}` needs a block", word.text);
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::MissingBlock, word.span, message)
-                        .hint(format!("write `{} {{`, its lines, and `}}`", word.text))
+                    Diagnostic::warning(Code::MissingBlock, word, message)
+                        .hint(format!(
+                            "write `{} {{`, its lines, and `}}`",
+                            opening(keyword, statement)
+                        ))
                         .class(Class::Error),
                 );
             }
             Some(_) | None => {}
         }
+    }
+}
+
+/// The line that should open a block, without its brace.
+fn opening(keyword: &Keyword, statement: &Statement) -> String {
+    match keyword.arguments.items.is_empty() {
+        // What follows belongs inside.
+        true => keyword.name.to_owned(),
+        false => line(&statement.words),
     }
 }
 
@@ -73,11 +85,12 @@ pub(super) fn outdated(block: &Block, word: &Word, keyword: &Keyword) -> Option<
     let here = block.keyword(name).or(block.option(name)).is_some();
     let elsewhere = table::homes(name).into_iter().next().filter(|_| !here);
     let hint = match elsewhere {
+        Some(home) if home.path.is_empty() => format!("write `{name}` at the top level"),
         Some(home) => format!("write `{name}` in {}", full(home.path)),
         None => format!("write `{name}`"),
     };
     let message = format!("`{}` is an old spelling", word.text);
-    let found = Diagnostic::note(Code::Deprecated, word.span, message).hint(hint);
+    let found = Diagnostic::note(Code::Deprecated, word, message).hint(hint);
     Some(if DEPRECATED.contains(&keyword.name) { found.class(Class::Error) } else { found })
 }
 
@@ -93,19 +106,19 @@ fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {
     let skipped = if has_block { "; skipped with its block" } else { "" };
     if let Some(hint) = replacement(path, text) {
         let message = format!("`{text}` is no keyword {here}{skipped}");
-        return Diagnostic::warning(Code::UnknownKeyword, word.span, message)
+        return Diagnostic::warning(Code::UnknownKeyword, word, message)
             .hint(hint)
             .class(Class::Error);
     }
     if let Some(home) = table::homes(text).first() {
         let message = format!("`{text}` does not belong {here}{skipped}");
         let home = if home.path.is_empty() { "the top level".to_owned() } else { full(home.path) };
-        return Diagnostic::warning(Code::WrongBlock, word.span, message)
+        return Diagnostic::warning(Code::WrongBlock, word, message)
             .hint(format!("it belongs in {home}"))
             .class(Class::Error);
     }
     let message = format!("`{text}` is no keyword {here}{skipped}");
-    let found = Diagnostic::warning(Code::UnknownKeyword, word.span, message).class(Class::Error);
+    let found = Diagnostic::warning(Code::UnknownKeyword, word, message).class(Class::Error);
     match table::suggest(block, text) {
         Some(likely) => {
             found.label(format!("did you mean `{likely}`?")).hint(format!("write `{likely}`"))
@@ -119,7 +132,12 @@ fn unknown(block: &Block, word: &Word, has_block: bool) -> Diagnostic {
         None if text.contains("{{") || text.starts_with(['<', '%']) => {
             found.hint("a template's placeholder seems to be left in")
         }
-        None => found,
+        None => match elsewhere(text) {
+            Some((likely, home)) => {
+                found.hint(format!("did you mean `{likely}`? It belongs in {}", full(home)))
+            }
+            None => found,
+        },
     }
 }
 
@@ -144,6 +162,15 @@ fn replacement(path: &str, text: &str) -> Option<&'static str> {
         ),
         _ => None,
     }
+}
+
+/// The keyword of any other block that was probably meant, and its likeliest block.
+fn elsewhere(text: &str) -> Option<(&'static str, &'static str)> {
+    let blocks = table::blocks().filter(|block| !block.path.is_empty());
+    let names = blocks.flat_map(|block| block.keywords.iter().map(|keyword| keyword.name));
+    let likely = table::best(text, names)?;
+    let mut homes = table::homes(likely).into_iter().filter(|home| !home.path.is_empty());
+    Some((likely, homes.next()?.path))
 }
 
 fn short(path: &str) -> &str {

@@ -12,10 +12,10 @@ use crate::{
 pub(super) fn missing_value(keyword: &Keyword, word: &Word) -> Diagnostic {
     let message = format!("`{}` has no value", word.text);
     if keyword.lenient {
-        return Diagnostic::warning(Code::BadValue, word.span, message + " and is ignored")
+        return Diagnostic::warning(Code::BadValue, word, message + " and is ignored")
             .class(Class::Error);
     }
-    Diagnostic::error(Code::MissingParameter, word.span, message)
+    Diagnostic::error(Code::MissingParameter, word, message)
         .label("keepalived refuses the file here")
         .class(Class::GivesUp)
 }
@@ -60,7 +60,7 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         (_, Kind::Prefix) => format!("`{text}` is no address; the line is ignored"),
         (_, _) => format!("`{text}` does not fit `{}`; {fallback}", keyword.name),
     };
-    let hint = hint(keyword, kind, text);
+    let hint = hint(keyword, kind, text, problem);
     let code = match (keyword.name, kind, problem) {
         ("lb_kind" | "lvs_method" | "sorry_server_lvs_method", Kind::OneOf { .. }, _) => {
             Code::ForwardingMethod
@@ -75,11 +75,11 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         (_, _, Problem::Malformed) => Code::BadValue,
         (_, _, Problem::OutOfRange | Problem::Clamped(_)) => Code::OutOfRange,
     };
-    Diagnostic::new(code, Severity::Warning, word.span, message).hint(hint).class(Class::Error)
+    Diagnostic::new(code, Severity::Warning, word, message).hint(hint).class(Class::Error)
 }
 
 /// What to write instead.
-fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
+fn hint(keyword: &Keyword, kind: &Kind, text: &str, problem: Problem) -> String {
     let name = keyword.name;
     if name == "advert_int" {
         return ADVERT_INTERVALS.to_owned();
@@ -94,6 +94,10 @@ fn hint(keyword: &Keyword, kind: &Kind, text: &str) -> String {
             None if name == "state" => return "write `state BACKUP`".to_owned(),
             None => {}
         }
+    }
+    if (problem, kind) == (Problem::OutOfRange, &Kind::Prefix) {
+        let most = if text.contains(':') { 128 } else { 32 };
+        return format!("write a length of 0 to {most} behind the `/`");
     }
     // The line of a list has no name that an operator knows.
     match (name.starts_with('<'), *kind == Kind::Prefix) {

@@ -132,7 +132,7 @@ impl Lowering<'_> {
             if let Some(word) = instance_default.and_then(Statement::keyword) {
                 let message = format!("`{}` does not apply to the instances above it", word.text);
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::DefinedTooLate, word.span, message)
+                    Diagnostic::warning(Code::DefinedTooLate, word, message)
                         .hint("move global_defs to the start of the file"),
                 );
             }

@@ -92,7 +92,7 @@ impl Lowering<'_> {
             draft.name.text
         );
         self.diagnostics.push(
-            Diagnostic::warning(Code::Ipv6Instance, draft.name.span, message)
+            Diagnostic::warning(Code::Ipv6Instance, &draft.name, message)
                 .label("does not run")
                 .also(span, "this address makes it IPv6"),
         );
@@ -270,7 +270,7 @@ impl Lowering<'_> {
             (Some(kind), _) if kind.text != "PASS" => {
                 let message = format!("`{}` is no authentication type; none is used", kind.text);
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::AuthenticationIncomplete, kind.span, message)
+                    Diagnostic::warning(Code::AuthenticationIncomplete, kind, message)
                         .hint("write `auth_type PASS`")
                         .class(Class::Error),
                 );
@@ -295,7 +295,7 @@ impl Lowering<'_> {
         if bytes.len() > 8 {
             let message = format!("the password has {} bytes; VRRP carries 8", bytes.len());
             self.diagnostics.push(
-                Diagnostic::warning(Code::PasswordCut, word.span, message)
+                Diagnostic::warning(Code::PasswordCut, word, message)
                     .label("the peers see only the first 8 bytes")
                     .hint("write only the first 8 bytes, on every node")
                     .class(Class::Error),
@@ -329,10 +329,11 @@ impl Lowering<'_> {
     }
 
     fn check_addresses(&mut self, draft: &Draft) {
-        if draft.addresses.is_empty() && !draft.no_address_wanted {
+        let excused = draft.no_address_wanted || draft.address_misspelt;
+        if draft.addresses.is_empty() && !excused {
             let message = format!("instance `{}` has no virtual address", draft.name.text);
             self.diagnostics.push(
-                Diagnostic::warning(Code::AddressMissing, draft.name.span, message)
+                Diagnostic::warning(Code::AddressMissing, &draft.name, message)
                     .hint("list one in `virtual_ipaddress`, or write `no_virtual_ipaddress`")
                     .class(Class::Error),
             );

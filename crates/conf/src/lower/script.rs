@@ -73,7 +73,7 @@ impl Lowering<'_> {
         if draft.argv.is_none() {
             let message = format!("vrrp_script `{}` has no command and is left out", name.text);
             self.diagnostics.push(
-                Diagnostic::warning(Code::CommandMissing, name.span, message)
+                Diagnostic::warning(Code::CommandMissing, name, message)
                     .hint("write `script \"/path/to/check arguments\"` in it")
                     .class(Class::Error),
             );
@@ -150,8 +150,9 @@ impl Lowering<'_> {
     pub(super) fn duplicate(&mut self, name: &Word, first: Span) {
         let message = format!("`{}` is defined already; this one is skipped", name.text);
         self.diagnostics.push(
-            Diagnostic::warning(Code::DuplicateName, name.span, message)
+            Diagnostic::warning(Code::DuplicateName, name, message)
                 .also(first, "first defined here")
+                .hint("give it a name of its own, or delete it")
                 .class(Class::Error),
         );
     }

@@ -78,12 +78,12 @@ impl Lowering<'_> {
     fn tracked_twice(&mut self, word: &Word) {
         let message = format!("`{}` is tracked already; this line is ignored", word.text);
         self.diagnostics
-            .push(Diagnostic::warning(Code::DuplicateName, word.span, message).class(Class::Error));
+            .push(Diagnostic::warning(Code::DuplicateName, word, message).class(Class::Error));
     }
 
     fn script_undefined(&mut self, word: &Word) {
         let message = format!("no vrrp_script `{}` is defined above; it is not tracked", word.text);
-        let mut found = Diagnostic::warning(Code::ScriptUndefined, word.span, message)
+        let mut found = Diagnostic::warning(Code::ScriptUndefined, word, message)
             .label("a failure goes unnoticed")
             .class(Class::Error);
         let names = self.scripts.iter().map(|script| script.name.as_str());

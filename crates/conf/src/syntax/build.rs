@@ -1,38 +1,62 @@
-//! Pieces into statements and blocks. A brace that is missing is looked for where it belongs.
+//! Pieces into statements and blocks. Where braces are missing or too many, `repair` looks for the
+//! place.
 
 use std::borrow::Cow;
 
 use super::{
     Findings,
+    repair::Suspect,
     tree::{Block, Statement, Word},
 };
 use crate::{Code, Diagnostic, diagnostic::Class, source::Span, table};
 
+/// Braces that do not pair up in a whole configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unpaired {
+    /// Opening braces without closing one.
+    pub(super) opening: usize,
+    /// Closing braces without opening one.
+    pub(super) closing: usize,
+}
+
+impl Unpaired {
+    pub(super) fn none(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// Deeper blocks are skipped.
 const DEPTH_MAX: usize = 64;
 /// The path of a block that no keyword names.
-const NOWHERE: &str = "?";
+pub(super) const NOWHERE: &str = "?";
 
 /// A block that is not closed yet.
-struct Frame {
-    words: Box<[Word]>,
-    open: Span,
+pub(super) struct Frame {
+    pub(super) words: Box<[Word]>,
+    pub(super) open: Span,
     /// How many statements stand before its own.
-    before: usize,
+    pub(super) before: usize,
     /// Its path in the keyword table.
-    path: Cow<'static, str>,
+    pub(super) path: Cow<'static, str>,
+    /// Blanks before the line that opens it.
+    pub(super) indent: usize,
+    /// A block in it that is to blame when it is never closed.
+    pub(super) suspect: Option<Suspect>,
 }
 
 /// Takes words, braces and line ends, after every expansion.
 #[derive(Default)]
 pub(crate) struct Builder {
-    findings: Findings,
+    pub(super) findings: Findings,
     /// The finished statements of the open blocks, the outermost first.
-    statements: Vec<Statement>,
-    frames: Vec<Frame>,
+    pub(super) statements: Vec<Statement>,
+    pub(super) frames: Vec<Frame>,
     words: Vec<Word>,
-    /// Opening braces without closing one, in the whole configuration.
-    missing: usize,
+    /// Braces whose place is still to be found.
+    pub(super) unpaired: Unpaired,
+    /// Blanks before the current line, and the pieces before it.
+    pub(super) indent: usize,
+    pub(super) line_start: usize,
     /// Blocks beyond [`DEPTH_MAX`] that are open.
     too_deep: usize,
     opened: usize,
@@ -42,14 +66,23 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// With so many closing braces missing in what is to come.
-    pub(crate) fn new(missing: usize) -> Self {
-        Self { missing, ..Self::default() }
+    /// With so many braces unpaired in what is to come.
+    pub(crate) fn new(unpaired: Unpaired) -> Self {
+        Self { unpaired, ..Self::default() }
     }
 
-    /// How many closing braces are missing in what came.
-    pub(crate) fn missing(&self) -> usize {
-        self.opened.saturating_sub(self.closed)
+    /// How many braces are unpaired in what came.
+    pub(crate) fn unpaired(&self) -> Unpaired {
+        Unpaired {
+            opening: self.opened.saturating_sub(self.closed),
+            closing: self.closed.saturating_sub(self.opened),
+        }
+    }
+
+    /// A line of the file begins, after so many blanks.
+    pub(crate) fn line(&mut self, indent: usize) {
+        self.indent = indent;
+        self.line_start = self.pieces;
     }
 
     pub(crate) fn word(&mut self, word: Word) {
@@ -100,7 +133,8 @@ impl Builder {
             return;
         }
         let path = self.child(words.first());
-        self.frames.push(Frame { words, open: span, before: self.statements.len(), path });
+        let (before, indent) = (self.statements.len(), self.indent);
+        self.frames.push(Frame { words, open: span, before, path, indent, suspect: None });
     }
 
     /// The words of the line above, when the brace stands on the line below its keyword.
@@ -111,16 +145,17 @@ impl Builder {
         last.map(|last| last.words).unwrap_or_default()
     }
 
-    /// The path of the block that a keyword opens; only needed where braces are missing.
+    /// The path of the block that a keyword opens; only needed where braces are unpaired.
     fn child(&self, keyword: Option<&Word>) -> Cow<'static, str> {
         let known = |word: &&Word| table::lookup(self.path(), &word.text).is_some();
-        match keyword.filter(|_| self.missing > 0).filter(known) {
+        match keyword.filter(|_| !self.unpaired.none()).filter(known) {
             Some(keyword) => table::child(self.path(), &keyword.text).into(),
             None => NOWHERE.into(),
         }
     }
 
     pub(crate) fn close(&mut self, span: Span) {
+        let first_on_line = self.pieces == self.line_start;
         self.pieces += 1;
         self.closed += 1;
         if self.too_deep > 0 {
@@ -128,6 +163,9 @@ impl Builder {
             return;
         }
         self.end_statement();
+        if first_on_line && self.unpaired.opening > 0 {
+            self.suspect(span);
+        }
         if self.frames.is_empty() {
             self.findings.push(
                 Diagnostic::warning(Code::ExtraBrace, span, "this `}` closes nothing")
@@ -139,8 +177,10 @@ impl Builder {
         self.pop(Some(span));
     }
 
-    fn pop(&mut self, close: Option<Span>) {
-        let Some(Frame { words, open, before, path: _ }) = self.frames.pop() else { return };
+    pub(super) fn pop(&mut self, close: Option<Span>) {
+        let Some(Frame { words, open, before, .. }) = self.frames.pop() else {
+            return;
+        };
         let inside = self.statements.split_off(before.min(self.statements.len()));
         let statements = inside.into_boxed_slice();
         if !words.is_empty() {
@@ -149,55 +189,14 @@ impl Builder {
         }
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.frames.last().map_or("", |frame| &frame.path)
-    }
-
-    /// When braces are missing and `word` is no keyword of the current block but of one around
-    /// it, the blocks in between are the ones that were never closed.
-    fn recover(&mut self, word: &Word) {
-        if self.missing == 0 || table::lookup(self.path(), &word.text).is_some() {
-            return;
-        }
-        let outer = |frames: &[Frame], depth: usize| {
-            let path = depth.checked_sub(1).and_then(|at| frames.get(at));
-            table::lookup(path.map_or("", |frame| &frame.path), &word.text).is_some()
-        };
-        let home = (0..self.frames.len()).rev().find(|&depth| outer(&self.frames, depth));
-        let Some(home) = home else { return };
-        if self.frames.len() - home > self.missing {
-            return;
-        }
-        while self.frames.len() > home {
-            self.report_unclosed(Some(word));
-            self.missing -= 1;
-            self.pop(None);
-        }
-    }
-
-    fn report_unclosed(&mut self, before: Option<&Word>) {
-        let Some(frame) = self.frames.last() else { return };
-        let keyword = frame.words.first();
-        let name = keyword.map_or(NOWHERE, |word| &word.text);
-        let span = keyword.map_or(frame.open, |word| word.span.to(frame.open));
-        let mut found =
-            Diagnostic::warning(Code::UnclosedBlock, span, format!("`{name}` is never closed"))
-                .label("this block has no `}`")
-                .class(Class::Error);
-        found = match before {
-            Some(word) => found
-                .also(word.span, format!("`{}` belongs outside of `{name}`", word.text))
-                .hint(format!("write `}}` before `{}`", word.text)),
-            None => found.hint("write `}` at the end of the block"),
-        };
-        self.findings.push(found);
     }
 
     pub(crate) fn finish(mut self) -> (Vec<Statement>, Findings) {
         self.end_statement();
         while !self.frames.is_empty() {
-            self.report_unclosed(None);
-            self.pop(None);
+            self.unclosed(None, "write `}` at the end of the block".to_owned());
         }
         self.statements.shrink_to_fit();
         (self.statements, self.findings)

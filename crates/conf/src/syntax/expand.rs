@@ -155,6 +155,9 @@ impl<'a> Scope<'a> {
         let mut rest = line;
         while let Some((first, tail)) = rest.split_first() {
             let Some(reference) = reference(rest) else {
+                if first.char == '$' {
+                    self.runs_on(rest, site, diagnostics);
+                }
                 expanded.line.push(*first);
                 rest = tail;
                 continue;
@@ -200,6 +203,28 @@ impl<'a> Scope<'a> {
             }
         }
         expanded
+    }
+
+    /// Reports a `$NAME` that is defined, and not replaced for what follows it.
+    fn runs_on(&mut self, rest: &[Glyph], site: &Site<'_>, diagnostics: &mut Findings) {
+        let (name, tail) = glyph::split(rest.get(1..).unwrap_or_default(), |char| !is_name(char));
+        let (Some(span), Some(next)) =
+            (rest.get(..=name.len()).and_then(glyph::span), tail.first())
+        else {
+            return;
+        };
+        let name = glyph::text(name);
+        let local = site.locals.and_then(|locals| locals.get(&name));
+        if local.or_else(|| self.definitions.get(&name)).is_none()
+            || !self.reported.insert((span, name.clone()))
+        {
+            return;
+        }
+        let message = format!("`${name}` is not replaced before `{}`", next.char);
+        diagnostics.push(
+            Diagnostic::warning(Code::BadReference, span, message)
+                .hint(format!("write `${{{name}}}`")),
+        );
     }
 
     fn too_much(&mut self, value: &Definition, nesting: usize) -> bool {

@@ -56,9 +56,13 @@ pub(crate) fn span(glyphs: &[Glyph]) -> Option<Span> {
     Some(glyphs.first()?.span.to(glyphs.last()?.span))
 }
 
-/// The definition that these glyphs came from, if any did.
+/// The definition that these glyphs came from, if any did; of several, the first.
 pub(crate) fn definition(glyphs: &[Glyph]) -> Option<Span> {
-    glyphs.iter().find_map(|glyph| glyph.definition)
+    let mut definitions = glyphs.iter().filter_map(|glyph| glyph.definition);
+    let first = definitions.next()?;
+    Some(definitions.take_while(|next| next.file == first.file).fold(first, |joined, next| {
+        if next.start == joined.end { joined.to(next) } else { joined }
+    }))
 }
 
 /// The configuration's blanks: space, tab, form feed, CR, vertical tab.

@@ -10,11 +10,13 @@ mod lex;
 mod line;
 mod lossless;
 mod read;
+mod repair;
 mod tree;
 mod written;
 
 use findings::Findings;
 pub use lex::TokenKind;
 pub use lossless::{SyntaxToken, tokens};
-pub(crate) use read::{LINE_MAX, Reading, read};
+pub(crate) use read::{LINE_MAX, LINE_SKIPPED, Reading, read};
+pub(crate) use repair::line;
 pub use tree::{Block, Quoting, Statement, Word};

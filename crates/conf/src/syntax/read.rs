@@ -1,10 +1,13 @@
 //! The reader: from the main file through all includes to one stream of words and braces.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Findings,
-    build::Builder,
+    build::{Builder, Unpaired},
     expand::{Definition, Scope},
     glyph::{self, Glyph},
     include::Checks,
@@ -25,13 +28,15 @@ const PIECES_MAX: usize = 8 << 20;
 /// The longest line that keepalived reads.
 pub(crate) const LINE_MAX: usize = 1023;
 /// The longest line that is read here.
-const LINE_SKIPPED: usize = 64 << 10;
+pub(crate) const LINE_SKIPPED: usize = 64 << 10;
 
 /// What a configuration's files hold.
 pub(crate) struct Reading {
     pub(crate) tree: Vec<Statement>,
     pub(crate) sources: Sources,
     pub(crate) findings: Findings,
+    /// The lines that are loops, in the order of the files.
+    pub(crate) loops: Vec<Span>,
 }
 
 /// What most files have none of, so that not every line has to be searched for it.
@@ -57,40 +62,43 @@ pub(crate) struct Reader<'a> {
     /// Patterns that were looked for.
     pub(crate) patterns: usize,
     pub(crate) exhaustion_reported: bool,
+    /// Where loops are written.
+    pub(crate) loops: BTreeSet<Span>,
     /// A definition that goes on in the next line.
     pub(crate) unfinished: Option<(String, Definition)>,
 }
 
 /// Reads the configuration; no tree when the main file cannot be read.
 pub(crate) fn read(path: &Path, options: &Options, files: &dyn Files) -> Reading {
-    let mut reader = Reader::new(options, files, 0);
+    let mut reader = Reader::new(options, files, Unpaired::default());
     reader.main_file(path);
-    let missing = reader.builder.missing();
-    if missing > 0 {
+    let unpaired = reader.builder.unpaired();
+    if !unpaired.none() {
         // Where they belong can only be told while building, and with their number known.
-        reader = Reader::new(options, files, missing);
+        reader = Reader::new(options, files, unpaired);
         reader.main_file(path);
     }
-    let Reader { sources, mut findings, builder, .. } = reader;
+    let Reader { sources, mut findings, builder, loops, .. } = reader;
     let (tree, in_braces) = builder.finish();
     findings.append(in_braces);
-    Reading { tree, sources, findings }
+    Reading { tree, sources, findings, loops: loops.into_iter().collect() }
 }
 
 impl<'a> Reader<'a> {
-    fn new(options: &'a Options, files: &'a dyn Files, missing: usize) -> Self {
+    fn new(options: &'a Options, files: &'a dyn Files, unpaired: Unpaired) -> Self {
         Self {
             files,
             sources: Sources::default(),
             findings: Findings::default(),
             scope: Scope::new(options),
-            builder: Builder::new(missing),
+            builder: Builder::new(unpaired),
             checks: if options.include_check { Checks::ALL } else { Checks::default() },
             open: Vec::new(),
             lines: 0,
             made: 0,
             patterns: 0,
             exhaustion_reported: false,
+            loops: BTreeSet::new(),
             unfinished: None,
         }
     }
@@ -168,6 +176,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let bytes = glyph::trim_start(body);
+        self.builder.line(body.len() - bytes.len());
         let start = start + body.len() - bytes.len();
         let bytes = glyph::trim(bytes);
         match source.shared() {
@@ -179,9 +188,11 @@ impl<'a> Reader<'a> {
     }
 
     fn long_line(&mut self, span: Span, len: usize) {
-        let message = format!("the line has {len} bytes; keepalived skips it");
-        let skipped = len > LINE_SKIPPED;
-        let label = if skipped { "skipped here too" } else { "accepted here" };
+        let (who, label) = match len > LINE_SKIPPED {
+            true => ("it is skipped, as keepalived skips it", "lost"),
+            false => ("keepalived skips it", "accepted here"),
+        };
+        let message = format!("the line has {len} bytes; {who}");
         self.findings.push(
             Diagnostic::warning(Code::LongLine, span, message).label(label).class(Class::Error),
         );

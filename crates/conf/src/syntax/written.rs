@@ -134,6 +134,7 @@ impl Reader<'_> {
         }
         match directive::unroll(text) {
             Ok(unrolled) => {
+                self.loops.extend(glyph::span(text));
                 self.made += unrolled.rounds.iter().map(Vec::len).sum::<usize>();
                 let body: Rc<[Glyph]> = unrolled.body.into();
                 for round in unrolled.rounds.into_iter().rev() {
@@ -159,19 +160,34 @@ impl Reader<'_> {
 
     /// What is left of a line behind its `@ID` or `@^ID`; `None` when it is for others.
     fn condition<'g>(&mut self, text: &'g [Glyph]) -> Option<&'g [Glyph]> {
-        let mut text = text;
-        while let Some(rest) = glyph::strip(text, "@") {
-            let (wanted, rest) = match glyph::strip(rest, "^") {
-                Some(rest) => (false, rest),
-                None => (true, rest),
-            };
-            let (id, rest) = glyph::split(rest, glyph::is_blank);
-            if (glyph::text(id) == self.scope.options.config_id) != wanted {
-                return None;
-            }
-            text = glyph::trim_start(rest);
+        let Some(rest) = glyph::strip(text, "@") else { return Some(text) };
+        let (wanted, rest) = match glyph::strip(rest, "^") {
+            Some(rest) => (false, rest),
+            None => (true, rest),
+        };
+        let (id, rest) = glyph::split(rest, glyph::is_blank);
+        if (glyph::text(id) == self.scope.options.config_id) != wanted {
+            return None;
         }
-        Some(text)
+        let rest = glyph::trim_start(rest);
+        if glyph::strip(rest, "@").is_some() {
+            self.second_condition(rest);
+            return None;
+        }
+        Some(rest)
+    }
+
+    /// keepalived takes it for a keyword that it does not know.
+    fn second_condition(&mut self, rest: &[Glyph]) {
+        let (second, _) = glyph::split(rest, glyph::is_blank);
+        let Some(span) = glyph::span(second) else { return };
+        let message =
+            format!("`{}` is a second condition; the line is skipped", glyph::text(second));
+        self.findings.push(
+            Diagnostic::warning(Code::BadDirective, span, message)
+                .hint("a line takes one condition: write the line once for each `@ID`")
+                .class(Class::Error),
+        );
     }
 
     /// Takes in a `$NAME=VALUE`; whether the line was one. Only a line that was `written` so, and

@@ -53,6 +53,17 @@ pub(crate) fn expect(loaded: &Loaded, code: Code, line: usize, underlined: &str,
     assert!(text.contains(hint), "hint is {text:?}");
 }
 
+/// The other places that the one finding of a kind names: line, text, remark.
+#[track_caller]
+pub(crate) fn also(loaded: &Loaded, code: Code) -> Vec<(usize, String, String)> {
+    let place = |label: &standfast_conf::Label| {
+        let source = loaded.sources.source(label.span.file).expect("a file of this configuration");
+        let text = String::from_utf8_lossy(&source.bytes()[label.span.range()]).into_owned();
+        (loaded.sources.position(label.span).line, text, label.text.clone())
+    };
+    find(loaded, code).secondary.iter().map(place).collect()
+}
+
 /// The codes of everything worse than a note.
 pub(crate) fn warnings(loaded: &Loaded) -> Vec<Code> {
     let worse = |found: &&Diagnostic| found.severity > Severity::Note;

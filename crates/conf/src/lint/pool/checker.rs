@@ -90,7 +90,7 @@ fn target<'s>(site: &Site<'_, 's>, lines: &'s [Statement], check: &'s Word, tall
     if port.is_none() && site.server.port == 0 && check.text != "PING_CHECK" {
         tally.add(Code::CheckPort, "", || {
             let message = format!("{} has no port to connect to and always fails", check.text);
-            let found = Diagnostic::warning(Code::CheckPort, check.span, message)
+            let found = Diagnostic::warning(Code::CheckPort, check, message)
                 .hint("write `connect_port NUMBER` into the check");
             Some(found)
         });
@@ -103,7 +103,7 @@ fn target<'s>(site: &Site<'_, 's>, lines: &'s [Statement], check: &'s Word, tall
     if local && last(lines, &["bind_if"]).is_none() {
         tally.add(Code::LinkLocalCheck, "", || {
             let message = format!("nothing says on which interface {address} is");
-            let found = Diagnostic::warning(Code::LinkLocalCheck, place.span, message)
+            let found = Diagnostic::warning(Code::LinkLocalCheck, place, message)
                 .hint("write `bind_if INTERFACE` into the check")
                 .class(Class::Error);
             Some(found)
@@ -114,7 +114,7 @@ fn target<'s>(site: &Site<'_, 's>, lines: &'s [Statement], check: &'s Word, tall
         tally.add(Code::CheckFamily, "", || {
             let message =
                 format!("no check of {address} can leave from {}, of another family", word.text);
-            let found = Diagnostic::warning(Code::CheckFamily, word.span, message)
+            let found = Diagnostic::warning(Code::CheckFamily, word, message)
                 .hint("write an address of the target's family")
                 .class(Class::Error);
             Some(found)
@@ -129,7 +129,7 @@ fn fixed_port<'s>(lines: &'s [Statement], check: &'s Word, tally: &mut Tally<'s>
     let Some(word) = port.filter(|_| tcp) else { return };
     tally.add(Code::FixedSourcePort, "", || {
         let message = "with a fixed source port a check fails while its last connection lingers";
-        let found = Diagnostic::note(Code::FixedSourcePort, word.span, message).hint(
+        let found = Diagnostic::note(Code::FixedSourcePort, word, message).hint(
             "delete `bind_port`, unless a firewall needs it and `delay_loop` is over a minute",
         );
         Some(found)
@@ -149,7 +149,7 @@ fn http<'s>(site: &Site<'_, 's>, check: &'s Statement, tally: &mut Tally<'s>) {
     if let Some(word) = sni.filter(|_| is(check, "SSL_GET") && !named_host) {
         tally.add(Code::ServerNameMissing, "", || {
             let message = "`enable_sni` has no host name to send";
-            let found = Diagnostic::warning(Code::ServerNameMissing, word.span, message)
+            let found = Diagnostic::warning(Code::ServerNameMissing, word, message)
                 .hint("write `sni_name HOST` or `virtualhost HOST`");
             Some(found)
         });
@@ -163,7 +163,7 @@ fn regex<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
     if let (Some(word), None) = (refines(), last(lines, &["regex"])) {
         tally.add(Code::RegexOption, "regex", || {
             let message = format!("`{}` has no `regex` to refine", word.text);
-            let found = Diagnostic::warning(Code::RegexOption, word.span, message)
+            let found = Diagnostic::warning(Code::RegexOption, word, message)
                 .hint("write `regex PATTERN`, or delete this line");
             Some(found)
         });
@@ -176,7 +176,7 @@ fn regex<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
     {
         tally.add(Code::RegexOption, "offset", || {
             let message = "nothing matches: a match would end before it begins";
-            let found = Diagnostic::warning(Code::RegexOption, most.span, message)
+            let found = Diagnostic::warning(Code::RegexOption, most, message)
                 .also(least.span, "it begins here at the earliest")
                 .hint("write a larger `regex_max_offset`");
             Some(found)
@@ -189,7 +189,7 @@ fn udp<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
     if let Some(payload) = word("payload").filter(|word| word.text.len() % 2 == 1) {
         tally.add(Code::OddDigits, "", || {
             let message = "two digits make a byte, and one is left over";
-            let found = Diagnostic::warning(Code::OddDigits, payload.span, message)
+            let found = Diagnostic::warning(Code::OddDigits, payload, message)
                 .hint("write an even number of digits");
             Some(found)
         });
@@ -204,7 +204,7 @@ fn udp<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
     if bytes > limit {
         tally.add(Code::ReplyLength, "range", || {
             let message = format!("no answer has {bytes} bytes at least and {limit} at most");
-            let found = Diagnostic::warning(Code::ReplyLength, least.span, message)
+            let found = Diagnostic::warning(Code::ReplyLength, least, message)
                 .hint("write a larger `max_reply_length`; it is 255 when it is not written")
                 .class(Class::Error);
             Some(match most {
@@ -215,7 +215,7 @@ fn udp<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
     } else if bytes > 0 && last(lines, &["require_reply"]).is_none() {
         tally.add(Code::ReplyLength, "reply", || {
             let message = "without `require_reply` a server that does not answer passes too";
-            let found = Diagnostic::note(Code::ReplyLength, least.span, message)
+            let found = Diagnostic::note(Code::ReplyLength, least, message)
                 .hint("write `require_reply` too");
             Some(found)
         });
@@ -231,7 +231,7 @@ fn dns<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
     }
     tally.add(Code::DomainName, "", || {
         let message = format!("`{}` is no domain name", word.text);
-        let found = Diagnostic::warning(Code::DomainName, word.span, message)
+        let found = Diagnostic::warning(Code::DomainName, word, message)
             .hint("labels of 1 to 63 bytes are joined by dots, 253 bytes in all")
             .class(Class::Error);
         Some(found)
@@ -245,7 +245,7 @@ fn needs<'s>(block: &'s Statement, keyword: &'static str, tally: &mut Tally<'s>)
     tally.add(Code::CheckIncomplete, keyword, || {
         let word = block.keyword()?;
         let message = format!("`{}` has no `{keyword}` and is ignored", word.text);
-        let found = Diagnostic::warning(Code::CheckIncomplete, word.span, message)
+        let found = Diagnostic::warning(Code::CheckIncomplete, word, message)
             .hint(format!("write `{keyword}` into the block"))
             .class(Class::Error);
         Some(found)
@@ -279,7 +279,7 @@ fn twice<'s>(checks: impl Iterator<Item = &'s Statement>, tally: &mut Tally<'s>)
         if let Some(first) = seen.insert(hasher.finish(), word) {
             tally.add(Code::CheckTwice, "", || {
                 let message = format!("the real server has this {} already", word.text);
-                let found = Diagnostic::warning(Code::CheckTwice, word.span, message)
+                let found = Diagnostic::warning(Code::CheckTwice, word, message)
                     .also(first.span, "the same check")
                     .hint("delete one of them, or let it look at something else");
                 Some(found)

@@ -72,7 +72,7 @@ pub(super) fn network<'s>(times: Times<'s>, check: &'s Word, tally: &mut Tally<'
             connect.as_secs_f64(),
             between.as_secs_f64()
         );
-        let mut found = Diagnostic::warning(Code::SlowDetection, check.span, message).hint(
+        let mut found = Diagnostic::warning(Code::SlowDetection, check, message).hint(
             "write smaller values, like `delay_loop 5`, `retry 2` and `delay_before_retry 1`",
         );
         let parts = [times.loops, times.connect, times.between].into_iter().flatten();
@@ -98,7 +98,7 @@ fn outlasts<'s>(times: Times<'s>, time: Duration, word: &'s Word, tally: &mut Ta
             time.as_secs_f64(),
             times.delay_loop().as_secs_f64()
         );
-        let found = Diagnostic::note(Code::CheckOutlastsLoop, word.span, message)
+        let found = Diagnostic::note(Code::CheckOutlastsLoop, word, message)
             .hint("write a shorter timeout, or a longer `delay_loop`");
         Some(match times.loops {
             Some((_, word)) => found.also(word.span, "the time between two checks"),

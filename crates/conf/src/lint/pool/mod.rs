@@ -159,7 +159,7 @@ fn undefined_group<'s>(
     };
     if names.find(What::ServerGroup, name, at).is_none() {
         let message = format!("no virtual_server_group `{}` is defined", name.text);
-        let found = Diagnostic::warning(Code::ServerGroupUndefined, name.span, message)
+        let found = Diagnostic::warning(Code::ServerGroupUndefined, name, message)
             .label("it serves no address");
         diagnostics.push(names.advise(found, What::ServerGroup, name));
     }
@@ -201,7 +201,7 @@ fn defaults(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         (_, Some(word)) if marked => diagnostics.push(
             Diagnostic::note(
                 Code::MarkNeedsNoMore,
-                word.span,
+                word,
                 "a service by firewall mark has no protocol; the line is ignored",
             )
             .hint("delete it: the rule that sets the mark knows the protocol")
@@ -256,7 +256,7 @@ fn ports(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.push(
             Diagnostic::warning(
                 Code::PersistenceMissing,
-                word.span,
+                word,
                 "without `persistence_timeout` no client stays with a server",
             )
             .hint("write `persistence_timeout 360` too, or delete this line"),
@@ -271,7 +271,7 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
     {
         let message = format!("`ops` works for UDP only, and the service is {protocol}");
         diagnostics.push(
-            Diagnostic::warning(Code::PacketScheduling, word.span, message)
+            Diagnostic::warning(Code::PacketScheduling, word, message)
                 .hint("delete it, or write `protocol UDP`")
                 .class(Class::Error),
         );
@@ -290,8 +290,7 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         };
         let Some(word) = line.keyword().filter(|_| current != needed) else { continue };
         let message = format!("`{}` needs `lb_algo {needed}` above it; it is ignored", word.text);
-        let found =
-            Diagnostic::warning(Code::SchedulerFlag, word.span, message).class(Class::Error);
+        let found = Diagnostic::warning(Code::SchedulerFlag, word, message).class(Class::Error);
         diagnostics.push(match algorithm {
             Some(later) if later.text == needed => {
                 found.also(later.span, "too late").hint("move it below `lb_algo`")
@@ -326,7 +325,7 @@ fn quorum(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
             let message =
                 format!("quorum {wanted} is above the sum of the weights, {sum}; {sum} is used");
             diagnostics.push(
-                Diagnostic::warning(Code::QuorumTooHigh, word.span, message)
+                Diagnostic::warning(Code::QuorumTooHigh, word, message)
                     .hint(format!("write a quorum of 1 to {sum}"))
                     .class(Class::Error),
             );
@@ -339,7 +338,7 @@ fn quorum(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
             quorum.saturating_sub(1)
         );
         diagnostics.push(
-            Diagnostic::warning(Code::HysteresisTooHigh, word.span, message)
+            Diagnostic::warning(Code::HysteresisTooHigh, word, message)
                 .hint("write a larger `quorum`, or a smaller hysteresis")
                 .class(Class::Error),
         );

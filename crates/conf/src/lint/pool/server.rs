@@ -183,7 +183,7 @@ fn forwarding<'s>(
             let message = format!(
                 "{method} cannot change ports, so the port of a service by mark is ignored"
             );
-            let found = Diagnostic::note(Code::MarkNeedsNoMore, own.span, message)
+            let found = Diagnostic::note(Code::MarkNeedsNoMore, own, message)
                 .hint("delete the port; write `connect_port` in checks that need one")
                 .class(Class::Error);
             Some(found)
@@ -199,7 +199,7 @@ fn thresholds<'s>(server: &Server<'s>, tally: &mut Tally<'s>) {
         tally.add(Code::Thresholds, "", || {
             let message =
                 format!("lthreshold {} is not below uthreshold {}", lower.text, upper.text);
-            let found = Diagnostic::warning(Code::Thresholds, lower.span, message)
+            let found = Diagnostic::warning(Code::Thresholds, lower, message)
                 .also(upper.span, "no new connections from here on")
                 .hint("write a smaller `lthreshold`");
             Some(found)
@@ -237,7 +237,7 @@ fn tunnel<'s>(line: &'s Statement, tally: &mut Tally<'s>) {
     if method.text != "TUN" {
         tally.add(Code::TunnelOption, "method", || {
             let message = format!("{} is no tunnel, so a tunnel's options do nothing", method.text);
-            let found = Diagnostic::warning(Code::TunnelOption, first.span, message)
+            let found = Diagnostic::warning(Code::TunnelOption, first, message)
                 .hint("delete them, or write TUN");
             Some(found)
         });
@@ -274,7 +274,7 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
     if service.ipv6.is_some_and(|ipv6| address.is_ipv6() != ipv6) && method != "TUN" {
         tally.add(Code::ServerFamily, "sorry", || {
             let message = "the sorry server is of another family than the service, and is skipped";
-            let found = Diagnostic::warning(Code::ServerFamily, word.span, message)
+            let found = Diagnostic::warning(Code::ServerFamily, word, message)
                 .hint("write an address of the service's family, or tunnel with `lb_kind TUN`")
                 .class(Class::Error);
             Some(found)
@@ -285,7 +285,7 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
     {
         tally.add(Code::SorryPort, "", || {
             let message = format!("{method} cannot change ports: {port} becomes {service_port}");
-            let found = Diagnostic::warning(Code::SorryPort, own.span, message)
+            let found = Diagnostic::warning(Code::SorryPort, own, message)
                 .also(service.words.get(1)?.span, "the service's port")
                 .hint(format!(
                     "let it listen on {service_port}, or write `sorry_server_lvs_method NAT`"
@@ -302,7 +302,7 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
         tally.add(Code::SorryIsServer, "", || {
             let message =
                 "the sorry server is one of the real servers, so it is down when it is needed";
-            let found = Diagnostic::warning(Code::SorryIsServer, word.span, message)
+            let found = Diagnostic::warning(Code::SorryIsServer, word, message)
                 .also(server.name().span, "the real server")
                 .hint("write a server of its own that says sorry, or delete `sorry_server`");
             // keepalived says something only when it has to make them agree.

@@ -74,7 +74,7 @@ fn own_address(word: &Word, model: &Model, origins: &Origins, diagnostics: &mut 
     let own = model.failover.instances.iter().find(|instance| instance.source == Some(address));
     let Some(instance) = own else { return };
     let message = format!("the service's address {address} is this machine's own and never moves");
-    let mut found = Diagnostic::warning(Code::ServiceOnOwnAddress, word.span, message);
+    let mut found = Diagnostic::warning(Code::ServiceOnOwnAddress, word, message);
     let origin = origins.instances.get(&instance.name);
     if let Some(source) = origin.and_then(|origin| origin.source) {
         found = found.also(source, "the machine's own address");
