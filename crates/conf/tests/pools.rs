@@ -439,3 +439,62 @@ fn a_server_listed_twice_is_named_as_it_is_written() {
     assert!(message("10.0.0.1 80").contains("10.0.0.1 port 80 is listed"));
     assert!(message("10.0.0.1 0").contains("10.0.0.1 with the service's port, 80, is listed"));
 }
+
+#[test]
+fn a_tunnel_has_only_the_checksums_of_its_kind() {
+    let with = |kind: &str| {
+        load(&format!(
+            "virtual_server 192.0.2.1 80 {{\n lb_algo rr\n lb_kind TUN {kind}\n protocol TCP\n real_server 10.0.0.1 80 {{\n TCP_CHECK {{\n }}\n }}\n}}\n"
+        ))
+    };
+    for (kind, word) in
+        [("type ipip csum", "csum"), ("csum", "csum"), ("type gre remcsum", "remcsum")]
+    {
+        let loaded = with(kind);
+        expect(&loaded, Code::TunnelOption, 3, word, "without checksum");
+        assert_eq!(find(&loaded, Code::TunnelOption).keepalived, Some(Class::Error));
+    }
+    assert_eq!(find(&with("type gue"), Code::TunnelOption).keepalived, Some(Class::Error));
+    for sound in ["type gre csum", "type ipip nocsum", "type gue port 9 remcsum"] {
+        assert_eq!(codes(&with(sound)), [], "{sound}");
+    }
+}
+
+#[test]
+fn settings_that_contradict_the_service_or_lack_their_object_do_nothing() {
+    let family = service(" ip_family inet6");
+    expect(&family, Code::BadValue, 5, "inet6", "write `inet`");
+    assert_eq!(codes(&service(" ip_family inet")), []);
+    let says = |loaded: &Loaded, word: &str| {
+        let found = loaded.diagnostics.iter().find(|found| found.message.contains(word));
+        found.is_some_and(|found| {
+            found.code == Code::NoEffect && found.keepalived == Some(Class::Error)
+        })
+    };
+    let sorry = service(" sorry_server_lvs_method DR");
+    assert!(says(&sorry, "does nothing without `sorry_server`"));
+    let served = service(" sorry_server 10.0.0.9 80\n sorry_server_lvs_method NAT");
+    assert!(!says(&served, "without `sorry_server`"));
+    assert!(says(&load("global_defs {\n lvs_timeouts\n}\n"), "sets no timeout"));
+    assert!(!says(&load("global_defs {\n lvs_timeouts tcp 9\n}\n"), "sets no timeout"));
+    for group in ["", " interface eth0\n", " garp_interval 0\n"] {
+        assert!(says(&load(&format!("garp_group {{\n{group}}}\n")), "sets no interval"), "{group}");
+    }
+    assert!(!says(&load("garp_group {\n gna_interval 1\n}\n"), "sets no interval"));
+}
+
+#[test]
+fn a_check_of_port_0_of_a_server_without_port_is_said_at_the_zero() {
+    let loaded = load(
+        "virtual_server fwmark 3 {\n lb_algo rr\n lb_kind NAT\n real_server 10.0.0.1 {\n TCP_CHECK {\n connect_port 0\n }\n }\n}\n",
+    );
+    expect(&loaded, Code::CheckPort, 6, "0", "`connect_port NUMBER`");
+}
+
+#[test]
+fn direct_routing_from_all_ports_goes_to_all_ports() {
+    let loaded = load(
+        "virtual_server 192.0.2.1 0 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n persistence_timeout 60\n real_server 10.0.0.1 80 {\n TCP_CHECK {\n }\n }\n}\n",
+    );
+    expect(&loaded, Code::DirectRoutingPort, 6, "80", "delete the port");
+}

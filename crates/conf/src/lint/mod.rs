@@ -2,6 +2,7 @@
 
 mod cluster;
 mod command;
+mod empty;
 mod groups;
 mod hmac;
 mod host;
@@ -65,6 +66,7 @@ pub(crate) fn lint(
     timing::lint(view, diagnostics);
     script::lint(view, options.host.as_ref(), files, sources, diagnostics);
     mail::lint(view, diagnostics);
+    empty::lint(view, diagnostics);
     secret::lint(view, files, sources, diagnostics);
     work::lint(view, sources, diagnostics);
 }

@@ -137,11 +137,12 @@ impl Lowering<'_> {
 
 /// The words for whom the keyword lets something run as: all, or those behind its command or path.
 fn user_words(keyword: &Keyword, read: &Read<'_>) -> Option<Vec<Word>> {
-    let skipped = match keyword.arguments.first()? {
-        Kind::User => 0,
-        Kind::Command | Kind::Path if read.matched.len() > 1 => 1,
-        _ => return None,
-    };
+    let first = keyword.arguments.first()?;
+    let runs = matches!(first, Kind::Command | Kind::Path) && read.matched.len() > 1;
+    if *first != Kind::User && !runs {
+        return None;
+    }
+    let skipped = usize::from(runs);
     let words = read.matched.iter().skip(skipped).filter(|matched| matched.option.is_none());
     Some(words.map(|matched| matched.word.clone()).collect())
 }

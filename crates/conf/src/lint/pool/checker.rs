@@ -86,11 +86,12 @@ fn network<'s>(site: &Site<'_, 's>, check: &'s Statement, word: &'s Word, tally:
 /// Where the check goes, and from where.
 fn target<'s>(site: &Site<'_, 's>, lines: &'s [Statement], check: &'s Word, tally: &mut Tally<'s>) {
     let named = |keyword| last(lines, &[keyword]).and_then(value);
-    let port = named("connect_port").and_then(number).filter(|port| *port != 0);
+    let written = named("connect_port");
+    let port = written.and_then(number).filter(|port| *port != 0);
     if port.is_none() && site.server.port == 0 && check.text != "PING_CHECK" {
         tally.add(Code::CheckPort, "", || {
             let message = format!("{} has no port to connect to and always fails", check.text);
-            let found = Diagnostic::warning(Code::CheckPort, check, message)
+            let found = Diagnostic::warning(Code::CheckPort, written.unwrap_or(check), message)
                 .hint("write `connect_port NUMBER` into the check");
             Some(found)
         });

@@ -219,6 +219,7 @@ fn defaults(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
             ),
         (_, _) => {}
     }
+    diagnostics.extend(other_family(service));
     if service.last(&["lb_algo", "lvs_sched"]).is_none() {
         diagnostics.push(
             Diagnostic::note(Code::SchedulerMissing, span, "no `lb_algo`: the scheduler is wlc")
@@ -233,6 +234,19 @@ fn defaults(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
                 .class(Class::Error),
         );
     }
+}
+
+/// `ip_family` against the service's own address.
+fn other_family(service: &Service<'_>) -> Option<Diagnostic> {
+    let Target::Address(address, _) = service.target else { return None };
+    let family = service.last(&["ip_family"]).and_then(value)?;
+    let (wrong, right) = if address.is_ipv6() { ("inet", "inet6") } else { ("inet6", "inet") };
+    let message = format!("`ip_family {wrong}` contradicts the service's address {address}");
+    (family.text == wrong).then(|| {
+        Diagnostic::warning(Code::BadValue, family.span, message)
+            .hint(format!("delete the line, or write `{right}`"))
+            .class(Class::Error)
+    })
 }
 
 fn ports(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {

@@ -150,8 +150,8 @@ fn forwarding<'s>(
     }
     let Some(own) = server.words.get(1).filter(|_| server.port != 0) else { return };
     let (unlike, marked) = match service.target {
-        Target::Address(_, port) if port != 0 && server.port != port => {
-            (service.words.get(1).map(|word| (word, port)), false)
+        Target::Address(_, port) if server.port != port => {
+            (service.words.get(1).or(service.words.first()).map(|word| (word, port)), false)
         }
         Target::Group(_) => (service.members.unlike(server.port), service.members.mark.is_some()),
         Target::Mark(_) => (None, true),
@@ -162,7 +162,7 @@ fn forwarding<'s>(
             let found = match port {
                 0 => {
                     let message = format!(
-                        "{method} cannot change ports, and an address of the group is served on all, not on {} alone",
+                        "{method} cannot change ports, and the service is on all, not on {} alone",
                         own.text
                     );
                     Diagnostic::warning(Code::DirectRoutingPort, own.span, message)
@@ -246,15 +246,22 @@ fn tunnel<'s>(line: &'s Statement, tally: &mut Tally<'s>) {
     let behind = |option: &str| options.iter().skip_while(|word| word.text != option).nth(1);
     let kind = behind("type").map_or("ipip", |word| word.text.as_str());
     let port = behind("port");
-    let message = match (kind, port) {
-        ("gue", None) => "a gue tunnel needs a `port`",
-        ("ipip" | "gre", Some(_)) => "only a gue tunnel has a port",
-        (_, _) => return,
+    let written = |word: &str| options.iter().find(|option| option.text == word);
+    let checksum = match kind {
+        "ipip" => written("csum").or(written("remcsum")),
+        "gre" => written("remcsum"),
+        _ => None,
+    };
+    let message = match (kind, port, checksum) {
+        ("gue", None, _) => "a gue tunnel needs a `port`",
+        ("ipip" | "gre", Some(_), _) => "only a gue tunnel has a port",
+        (_, _, Some(_)) => "this kind of tunnel has no such checksum",
+        (_, _, None) => return,
     };
     tally.add(Code::TunnelOption, kind, || {
-        let span = port.or(behind("type"))?.span;
+        let span = port.or(checksum).or(behind("type"))?.span;
         let found = Diagnostic::warning(Code::TunnelOption, span, message)
-            .hint("write `TUN type gue port NUMBER`, or `TUN` alone for ipip")
+            .hint("write `TUN type gue port NUMBER`, or `TUN` alone for ipip without checksum")
             .class(Class::Error);
         Some(found)
     });
@@ -262,7 +269,7 @@ fn tunnel<'s>(line: &'s Statement, tally: &mut Tally<'s>) {
 
 fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
     let Some([word, rest @ ..]) = service.last(&["sorry_server"]).map(Statement::parameters) else {
-        return;
+        return without_sorry(service, tally);
     };
     let Ok(address) = word.text.parse::<IpAddr>() else { return };
     let service_port = match service.target {
@@ -309,4 +316,16 @@ fn sorry<'s>(service: &Service<'s>, method: &str, tally: &mut Tally<'s>) {
             Some(if on == inhibited { found } else { found.class(Class::Error) })
         });
     }
+}
+
+fn without_sorry<'s>(service: &Service<'s>, tally: &mut Tally<'s>) {
+    let method = service.last(&["sorry_server_lvs_method"]).and_then(Statement::keyword);
+    let Some(word) = method.filter(|_| service.last(&["sorry_server"]).is_none()) else { return };
+    tally.add(Code::NoEffect, "", || {
+        let message = format!("`{}` does nothing without `sorry_server`", word.text);
+        let found = Diagnostic::warning(Code::NoEffect, word.span, message)
+            .hint("delete it, or write `sorry_server ADDRESS PORT`")
+            .class(Class::Error);
+        Some(found)
+    });
 }
