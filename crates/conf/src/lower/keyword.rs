@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Findings from which on unknown words are only counted.
-const FINDINGS_MAX: usize = 10_000;
+const FINDINGS_MAX: usize = 2000;
 
 impl Lowering<'_> {
     /// What the statement is in `block`: a keyword or an entry. Reports it when it is not known

@@ -257,11 +257,14 @@ pub fn best<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option
         return None;
     }
     let folded = name.replace('-', "_").to_lowercase();
+    let near = |distance: usize, candidate: &str| distance * 3 <= candidate.len().max(3);
     candidates
+        // Words of very different length need no closer look.
+        .filter(|candidate| near(candidate.len().abs_diff(folded.len()), candidate))
         .map(|candidate| {
             (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate)
         })
-        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(3))
+        .filter(|(distance, candidate)| near(*distance, candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
