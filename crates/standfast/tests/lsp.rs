@@ -334,15 +334,22 @@ fn a_fragment_is_checked_as_part_of_the_file_that_includes_it() {
     assert_eq!(codes(&findings), ["SF0308"], "{findings:?}");
     assert!(editor.completion(&part, (0, 2)).contains(&"virtual_router_id".to_owned()));
     assert_eq!(editor.completion(&part, (3, 2)), ["web"]);
-    // Of blocks without a main file, what other files may define is a hint.
+    // Blocks with an instance that no main file includes are a configuration of their own.
+    let severity = |findings: &[Value], code: &str| {
+        findings.iter().find(|found| found["code"] == code).map(|found| found["severity"].clone())
+    };
     let blocks = uri(&path("blocks.conf"));
     let text = "vrrp_instance V {\n interface eth0\n virtual_router_id 300\n track_script {\n  web\n }\n}\n";
     editor.open(&blocks, text);
     let findings = editor.findings(&blocks);
-    let severity =
-        |code| findings.iter().find(|found| found["code"] == code).map(|found| &found["severity"]);
-    assert_eq!(severity("SF0308"), Some(&json!(2)));
-    assert_eq!(severity("SF0402"), Some(&json!(4)));
+    assert_eq!(severity(&findings, "SF0308"), Some(json!(2)));
+    assert_eq!(severity(&findings, "SF0402"), Some(json!(2)));
+    // Of blocks without any, what other files may hold is a hint.
+    let scripts = uri(&path("scripts.conf"));
+    editor.open(&scripts, "vrrp_script web {\n script nosuch/program\n fall 0\n}\n");
+    let findings = editor.findings(&scripts);
+    assert_eq!(severity(&findings, "SF0207"), Some(json!(2)), "{findings:?}");
+    assert!(findings.iter().any(|found| found["severity"] == json!(4)), "{findings:?}");
     // Nothing includes this one: only what its lines alone tell is said.
     let alone = uri(&path("alone.conf"));
     editor.open(&alone, &format!("{lines}}}\n"));
