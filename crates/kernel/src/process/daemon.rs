@@ -57,6 +57,9 @@ fn detach() -> Result<Launch, Error> {
     Ok(Launch(writer))
 }
 
+/// How often the threads are counted again.
+const PATIENCE: u32 = 100;
+
 fn outcome(mut reader: PipeReader) -> u8 {
     let mut code = [NEVER_READY];
     match reader.read_exact(&mut code) {
@@ -67,9 +70,13 @@ fn outcome(mut reader: PipeReader) -> u8 {
 
 /// A lock held by a thread that fork does not copy would be held for ever.
 fn only_thread() -> Result<(), Error> {
-    let threads = std::fs::read_dir("/proc/self/task").during("count threads")?.count();
-    if threads == 1 {
-        return Ok(());
+    for _ in 0..PATIENCE {
+        let threads = std::fs::read_dir("/proc/self/task").during("count threads")?.count();
+        if threads == 1 {
+            return Ok(());
+        }
+        // One that was joined just now may still be listed.
+        std::thread::yield_now();
     }
     Err(Error::from_errno("go to the background", libc::EINVAL, Some("more than one thread")))
 }
