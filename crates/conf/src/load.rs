@@ -78,7 +78,7 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
 const LARGE: usize = 512 << 10;
 
 /// Findings that are kept of a file that is none; errors are always kept.
-const FINDINGS_MAX: usize = 2000;
+pub(crate) const FINDINGS_MAX: usize = 2000;
 
 /// Besides those that were left out already.
 fn shorten(diagnostics: &mut Vec<Diagnostic>, left_out: usize) {

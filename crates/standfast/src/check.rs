@@ -1,7 +1,6 @@
 //! `standfast check`, and `keepalived -t`.
 
 use std::{
-    collections::BTreeMap,
     env,
     ffi::OsStr,
     io::{self, IsTerminal},
@@ -138,12 +137,10 @@ impl Report {
     ) -> Self {
         let compared = on_this_host || (files.len() == 1 && root == Path::new("/"));
         let options = Options {
-            config_id: config_id.unwrap_or_else(standfast_daemon::host_name),
-            environment: environment(),
             host: compared.then(host::look).flatten(),
             on_this_host,
             include_check,
-            ..Options::default()
+            ..surroundings(config_id)
         };
         let disk = Disk { root: root.to_owned() };
         let nodes: Vec<_> = files.iter().map(|file| load(file, &options, &disk)).collect();
@@ -218,11 +215,14 @@ fn is_about_this_machine(found: &Diagnostic) -> bool {
     found.severity == Severity::Warning && codes.contains(&found.code)
 }
 
-/// What `${_ENV NAME}` sees.
-pub(crate) fn environment() -> BTreeMap<String, String> {
-    env::vars_os()
+/// What a configuration sees of its surroundings: the id for its conditions, and what
+/// `${_ENV NAME}` asks for.
+pub(crate) fn surroundings(config_id: Option<String>) -> Options {
+    let environment = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+        .collect();
+    let config_id = config_id.unwrap_or_else(standfast_daemon::host_name);
+    Options { config_id, environment, ..Options::default() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use standfast_conf::{Disk, Options, dump, load};
+use standfast_conf::{Disk, dump, load};
 
 use crate::{check, cli::CONFIGURATION, print};
 
@@ -41,11 +41,7 @@ enum DumpFormat {
 /// Exit code 1: the file would be refused; what it says is shown all the same.
 pub(crate) fn main(config: &Config) -> anyhow::Result<u8> {
     let Config::Dump(Dump { file, format, no_defaults, config_id }) = config;
-    let options = Options {
-        config_id: config_id.clone().unwrap_or_else(standfast_daemon::host_name),
-        environment: check::environment(),
-        ..Options::default()
-    };
+    let options = check::surroundings(config_id.clone());
     let dump = dump(&load(file, &options, &Disk::default()), !no_defaults);
     let text = match format {
         DumpFormat::Json => serde_json::to_string_pretty(&dump)?,

@@ -28,11 +28,9 @@ pub(crate) struct Lsp {
 /// Exit code 1: the editor went away without `shutdown`.
 pub(crate) fn main(lsp: Lsp) -> anyhow::Result<u8> {
     let options = Options {
-        config_id: lsp.config_id.unwrap_or_else(standfast_daemon::host_name),
-        environment: check::environment(),
         host: lsp.on_this_host.then(host::look).flatten(),
         on_this_host: lsp.on_this_host,
-        ..Options::default()
+        ..check::surroundings(lsp.config_id)
     };
     let settings = Settings { options, disk: Disk { root: lsp.root } };
     match serve(io::stdin().lock(), io::stdout().lock(), settings) {

@@ -73,17 +73,17 @@ pub(crate) fn lint(
 
 /// Lints that need only the tree: virtual servers, trackers, groups, and what is set twice.
 pub(crate) fn of_tree(tree: &[Statement]) -> Vec<Diagnostic> {
-    let diagnostics = &mut Vec::new();
-    let mut names = names::Names::collect(tree, diagnostics);
+    let mut diagnostics = Vec::new();
+    let mut names = names::Names::collect(tree, &mut diagnostics);
     let mut seen = Seen::default();
     // One statement after the other: a large file's tree is far larger than a cache.
     for (at, line) in tree.iter().enumerate() {
-        repeat::lint(line, diagnostics);
-        rules::lint(line, diagnostics);
-        trackers::lint(line, at, &mut names, &mut seen, diagnostics);
-        groups::lint(line, at, &mut names, &mut seen, diagnostics);
-        pool::lint(line, at, &mut names, &mut seen, diagnostics);
+        repeat::lint(line, &mut diagnostics);
+        rules::lint(line, &mut diagnostics);
+        trackers::lint(line, at, &mut names, &mut seen, &mut diagnostics);
+        groups::lint(line, at, &mut names, &mut seen, &mut diagnostics);
+        pool::lint(line, at, &mut names, &mut seen, &mut diagnostics);
     }
-    names.unused(diagnostics);
-    std::mem::take(diagnostics)
+    names.unused(&mut diagnostics);
+    diagnostics
 }

@@ -12,6 +12,7 @@ pub(super) fn name(statement: &Statement) -> &str {
     statement.keyword().map_or("", |word| word.text.as_str())
 }
 
+/// Whether it is a statement of this keyword.
 pub(super) fn is(statement: &Statement, keyword: &str) -> bool {
     name(statement) == keyword
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use standfast_failover::InstanceConfig;
 use standfast_types::Prefix;
 
+pub(super) use super::tree::is;
 use crate::{Diagnostic, InstanceOrigin, Model, Origins, Span, Statement, Word};
 
 /// Further places that a finding names.
@@ -82,11 +83,6 @@ pub(super) fn addresses(instance: &Statement) -> impl Iterator<Item = &Statement
         .into_iter()
         .flat_map(move |keyword| inside(instance, keyword))
         .flat_map(Statement::statements)
-}
-
-/// Whether it is a statement of this keyword.
-pub(super) fn is(statement: &Statement, keyword: &str) -> bool {
-    statement.keyword().is_some_and(|word| word.text == keyword)
 }
 
 /// The statements of a keyword in a block.

@@ -98,21 +98,7 @@ impl Lowering<'_> {
         keyword: &'static Keyword,
         statement: &'s Statement,
     ) -> Read<'s> {
-        let words = match keyword.name.starts_with('<') {
-            true => statement.words.as_ref(),
-            false => statement.parameters(),
-        };
-        let mut read = Read::default();
-        let at = statement.keyword();
-        Matcher {
-            keyword,
-            at,
-            rest: words,
-            later: Vec::new(),
-            read: &mut read,
-            diagnostics: self.diagnostics,
-        }
-        .run();
+        let read = matched(keyword, statement, self.diagnostics);
         if keyword.status == Status::Active {
             self.inactive_options(keyword, &read);
         }
@@ -149,13 +135,22 @@ fn user_words(keyword: &Keyword, read: &Read<'_>) -> Option<Vec<Word>> {
 
 /// Reads words without anybody to report to.
 pub(crate) fn read_silently<'s>(keyword: &'static Keyword, statement: &'s Statement) -> Read<'s> {
-    let words = match keyword.name.starts_with('<') {
+    matched(keyword, statement, &mut Vec::new())
+}
+
+/// Matches a statement's words: of an entry all, else those behind the keyword.
+fn matched<'s>(
+    keyword: &'static Keyword,
+    statement: &'s Statement,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Read<'s> {
+    let rest = match keyword.name.starts_with('<') {
         true => statement.words.as_ref(),
         false => statement.parameters(),
     };
+    let (at, later) = (statement.keyword(), Vec::new());
     let mut read = Read::default();
-    let (at, diagnostics) = (statement.keyword(), &mut Vec::new());
-    Matcher { keyword, at, rest: words, later: Vec::new(), read: &mut read, diagnostics }.run();
+    Matcher { keyword, at, rest, later, read: &mut read, diagnostics }.run();
     read
 }
 
@@ -171,7 +166,7 @@ struct Matcher<'a, 's> {
 
 impl<'s> Matcher<'_, 's> {
     fn run(&mut self) {
-        if self.keyword.arguments.first() == Some(&Kind::Command)
+        if self.keyword.arguments.takes_command()
             && let Some(found) = command::nested_quotes(self.rest)
         {
             self.diagnostics.push(found);

@@ -4,12 +4,10 @@ use super::Lowering;
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
+    load::FINDINGS_MAX,
     syntax::{Statement, Word, line},
     table::{self, Age, Block, Keyword, Status},
 };
-
-/// Findings from which on unknown words are only counted.
-const FINDINGS_MAX: usize = 2000;
 
 impl Lowering<'_> {
     /// What the statement is in `block`: a keyword or an entry. Reports it when it is not known
