@@ -140,6 +140,8 @@ macro_rules! names {
 }
 
 names! {
+    /// The name of a `bfd_instance`.
+    BfdName;
     /// The name of a `vrrp_instance`.
     InstanceName;
     /// The name of a network interface.
