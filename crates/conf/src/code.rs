@@ -190,6 +190,8 @@ codes! {
     BadMailbox = 803, "The mail address is no `user@domain`.";
     BadMailServer = 804, "The mail server is no address, a template's placeholder or a name that exists nowhere.";
     NoMailbox = 805, "notification_email lists no address; keepalived complains, and no mail is ever sent.";
+    FifoTwice = 806, "Two keywords name the same FIFO; a reader would get every line twice.";
+    FifoMissing = 807, "A command shall read a FIFO that the file does not name.";
     SecretReadable = 810, "Everybody on this machine can read a password in the file.";
     NothingToDo = 811, "The file is empty, or has scripts and no instance that could track them.";
 }

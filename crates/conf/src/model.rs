@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use standfast_types::{InstanceName, ScriptName};
 
+use crate::settings::Fifos;
+
 /// A configuration that can run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
@@ -31,6 +33,8 @@ pub struct Global {
     pub nice: Option<i8>,
     /// `enable_script_security`: scripts that others than root can change are refused.
     pub script_security: bool,
+    /// FIFOs that get a line for every event.
+    pub fifos: Fifos,
 }
 
 /// How to run a `vrrp_script`.
@@ -83,6 +87,8 @@ pub struct Notify {
     pub deleted: Deleted,
     /// `notify_master_rx_lower_pri`
     pub master_rx_lower_pri: Option<Command>,
+    /// `notify_priority_changes`: also when the priority changes and the state does not.
+    pub priority_changes: bool,
 }
 
 /// How an instance leaves that a reload removes.

@@ -44,8 +44,10 @@ fn refuse_changeable(command: &Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whom a command runs as; `None` is as ourselves, which needs no right to change.
-fn credentials(user: Option<&standfast_conf::User>) -> anyhow::Result<Option<Credentials>> {
+/// Whom a command runs as, or a FIFO belongs to; `None` is as ourselves, which needs no right to change.
+pub(crate) fn credentials(
+    user: Option<&standfast_conf::User>,
+) -> anyhow::Result<Option<Credentials>> {
     let Some(user) = user else {
         let account = user_by_name(SCRIPT_USER)?;
         return Ok(account.map(|account| Credentials {

@@ -14,10 +14,13 @@
 mod channel;
 mod command;
 mod describe;
+mod fifo;
+mod fifos;
 mod flood;
 mod limit;
 mod log;
 mod message;
+mod news;
 mod notify;
 mod options;
 mod pulse;

@@ -8,10 +8,14 @@ use std::{
 use standfast_conf::{Command, Deleted, Notify};
 use standfast_failover::{Event, InstanceEvent};
 use standfast_kernel::process::Pid;
-use standfast_types::{InstanceName, Instant};
+use standfast_types::{InstanceName, Instant, Priority};
 use standfast_vrrp::{Event as Election, StateName};
 
-use crate::limit::{Overdue, Running};
+use crate::{
+    limit::{Overdue, Running},
+    news::News,
+    status::{Board, Status},
+};
 
 /// A command may run for as long as it likes while nothing waits behind it; then for this long.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -48,18 +52,34 @@ impl Notifications {
         self.removed.extend(removed);
     }
 
-    /// Queues what an event calls for. How many older changes were dropped for it.
-    pub(crate) fn handle_event(&mut self, now: Instant, event: &Event) -> usize {
-        let Event::Instance { name, kind } = event else { return 0 };
-        let commands = match (self.config.get(name), kind) {
+    /// Queues what an event calls for. How many older changes were dropped for it, and what is told of it.
+    pub(crate) fn handle_event(
+        &mut self,
+        now: Instant,
+        event: &Event,
+        board: &Board,
+    ) -> (usize, Option<News>) {
+        let Event::Instance { name, kind } = event else { return (0, None) };
+        let (told, notify) = match (self.config.get(name), kind) {
             (_, InstanceEvent::Deleted) => match self.removed.remove(name) {
-                Some(notify) => farewell(&notify, name),
-                None => return 0,
+                Some(notify) => (Some(Told::farewell(&notify)), notify),
+                None => return (0, None),
             },
-            (Some(notify), _) => commands(notify, name, kind),
+            (Some(notify), _) => {
+                let status = board.status(name);
+                (status.and_then(|status| Told::of(notify, kind, status)), notify.clone())
+            }
             // What a removed instance does on its way out is told by `Deleted`.
-            (None, _) => return 0,
+            (None, _) => return (0, None),
         };
+        let Some(told) = told else { return (0, None) };
+        let Told { word, priority, .. } = told;
+        let news = News { name: name.clone(), word, priority };
+        let commands = told.commands(&notify, &news);
+        (self.queue(now, name, commands), Some(news))
+    }
+
+    fn queue(&mut self, now: Instant, name: &InstanceName, commands: VecDeque<Command>) -> usize {
         if commands.is_empty() {
             return 0;
         }
@@ -140,61 +160,86 @@ impl Notifications {
     }
 }
 
-/// The commands that an event calls for: the specific one first, then the generic one with
-/// keepalived's four arguments.
-fn commands(notify: &Notify, name: &InstanceName, kind: &InstanceEvent) -> VecDeque<Command> {
-    let InstanceEvent::Election { event, .. } = kind else { return VecDeque::new() };
-    let (specific, word, priority) = match event {
-        Election::Transition { to, priority, .. } => {
-            let specific = match to {
-                StateName::Master => &notify.master,
-                StateName::Backup => &notify.backup,
-                StateName::Fault => &notify.fault,
-                StateName::Stop => &notify.stop,
-                StateName::Init => &None,
-            };
-            (specific, to.as_str(), *priority)
-        }
-        // keepalived sends this only to those who ask for it by name.
-        Election::LowerPriorityHeard { .. } => {
-            return notify.master_rx_lower_pri.clone().into_iter().collect();
-        }
-        Election::Adopted { .. }
-        | Election::AddressListDiffers { .. }
-        | Election::IntervalLearned { .. }
-        | Election::OldChecksumPeer { .. }
-        | Election::Discarded { .. } => return VecDeque::new(),
-    };
-    both(specific.as_ref(), notify, name, word, &priority.to_string())
+/// What an event is to those who are told.
+#[derive(Clone, Debug)]
+struct Told {
+    specific: Option<Command>,
+    word: &'static str,
+    priority: u8,
+    /// Whether the generic command is told too.
+    generic: bool,
 }
 
-/// The commands for an instance that a reload removed: FAULT, or DELETED with `notify_deleted`.
-fn farewell(notify: &Notify, name: &InstanceName) -> VecDeque<Command> {
-    let (specific, word) = match &notify.deleted {
-        Deleted::AsFault => (notify.fault.as_ref(), "FAULT"),
-        Deleted::AsDeleted(command) => (command.as_ref(), "DELETED"),
-    };
-    both(specific, notify, name, word, "0")
-}
+impl Told {
+    fn of(notify: &Notify, kind: &InstanceEvent, status: &Status) -> Option<Self> {
+        match kind {
+            InstanceEvent::Election { event, .. } => Self::of_election(notify, event, status),
+            InstanceEvent::Priority { to, .. } if notify.priority_changes => {
+                let word = match status.state {
+                    StateName::Master => "MASTER_PRIORITY",
+                    StateName::Backup => "BACKUP_PRIORITY",
+                    StateName::Init | StateName::Fault | StateName::Stop => return None,
+                };
+                Some(Self { specific: None, word, priority: to.get(), generic: false })
+            }
+            InstanceEvent::Priority { .. }
+            | InstanceEvent::Faults(_)
+            | InstanceEvent::AddressRestored { .. }
+            | InstanceEvent::AddressRefused { .. }
+            | InstanceEvent::AddressWithoutInterface { .. }
+            | InstanceEvent::Deleted => None,
+        }
+    }
 
-fn both(
-    specific: Option<&Command>,
-    notify: &Notify,
-    name: &InstanceName,
-    word: &str,
-    priority: &str,
-) -> VecDeque<Command> {
-    let generic = notify.any.clone().map(|mut command| {
-        let arguments = ["INSTANCE", name.as_str(), word, priority].map(str::to_owned);
-        command.argv.extend(arguments);
-        command
-    });
-    specific.cloned().into_iter().chain(generic).collect()
+    fn of_election(notify: &Notify, event: &Election, status: &Status) -> Option<Self> {
+        match event {
+            Election::Transition { to, priority, .. } => {
+                let specific = match to {
+                    StateName::Master => &notify.master,
+                    StateName::Backup => &notify.backup,
+                    StateName::Fault => &notify.fault,
+                    StateName::Stop => &notify.stop,
+                    StateName::Init => &None,
+                };
+                let (specific, word) = (specific.clone(), to.as_str());
+                Some(Self { specific, word, priority: priority.get(), generic: true })
+            }
+            // keepalived sends this only to those who ask for it by name.
+            Election::LowerPriorityHeard { .. } => Some(Self {
+                specific: notify.master_rx_lower_pri.clone(),
+                word: "MASTER_RX_LOWER_PRI",
+                priority: status.priority.map_or(0, Priority::get),
+                generic: false,
+            }),
+            Election::Adopted { .. }
+            | Election::AddressListDiffers { .. }
+            | Election::IntervalLearned { .. }
+            | Election::OldChecksumPeer { .. }
+            | Election::Discarded { .. } => None,
+        }
+    }
+
+    /// Of an instance that a reload removed: FAULT, or DELETED with `notify_deleted`.
+    fn farewell(notify: &Notify) -> Self {
+        let (specific, word) = match &notify.deleted {
+            Deleted::AsFault => (notify.fault.clone(), "FAULT"),
+            Deleted::AsDeleted(command) => (command.clone(), "DELETED"),
+        };
+        Self { specific, word, priority: 0, generic: true }
+    }
+
+    /// The specific command first, then the generic one with keepalived's four arguments.
+    fn commands(self, notify: &Notify, news: &News) -> VecDeque<Command> {
+        let generic = notify.any.clone().filter(|_| self.generic).map(|mut command| {
+            command.argv.extend(news.arguments());
+            command
+        });
+        self.specific.into_iter().chain(generic).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use standfast_types::Priority;
     use standfast_vrrp::Cause;
 
     use super::*;
@@ -226,10 +271,17 @@ mod tests {
         }
     }
 
+    /// As the supervisor does it: the board first.
+    fn tell(notifications: &mut Notifications, event: &Event) -> (usize, Option<News>) {
+        let mut board = Board::default();
+        board.handle_event(event, "");
+        notifications.handle_event(Instant::ZERO, event, &board)
+    }
+
     #[test]
     fn the_specific_command_comes_before_the_generic_one_with_its_four_arguments() {
         let mut notifications = notifications();
-        notifications.handle_event(Instant::ZERO, &transition(StateName::Master));
+        tell(&mut notifications, &transition(StateName::Master));
         assert_eq!(notifications.ready(), [("V".into(), command("/master"))]);
         notifications.started(Instant::ZERO, &"V".into(), SEVEN);
         assert_eq!(notifications.ready(), [], "one at a time");
@@ -242,11 +294,11 @@ mod tests {
     #[test]
     fn a_command_that_hangs_is_ended_only_when_something_waits_behind_it() {
         let mut notifications = notifications();
-        notifications.handle_event(Instant::ZERO, &transition(StateName::Backup));
+        tell(&mut notifications, &transition(StateName::Backup));
         notifications.ready();
         notifications.started(Instant::ZERO, &"V".into(), SEVEN);
         assert_eq!(notifications.next_deadline(), None);
-        notifications.handle_event(Instant::ZERO, &transition(StateName::Backup));
+        tell(&mut notifications, &transition(StateName::Backup));
         let limit = Instant::ZERO + LIMIT;
         assert_eq!(notifications.overdue(limit), [("V".into(), SEVEN, Overdue::Terminate)]);
     }
@@ -259,9 +311,9 @@ mod tests {
             let mut notifications = Notifications::default();
             notifications.reconfigure(BTreeMap::from([("V".into(), notify)]));
             notifications.reconfigure(BTreeMap::new());
-            notifications.handle_event(Instant::ZERO, &transition(StateName::Fault));
+            tell(&mut notifications, &transition(StateName::Fault));
             let deleted = Event::Instance { name: "V".into(), kind: InstanceEvent::Deleted };
-            notifications.handle_event(Instant::ZERO, &deleted);
+            tell(&mut notifications, &deleted);
             let ready = notifications.ready();
             assert_eq!(ready.len(), 1);
             assert_eq!(ready[0].1.argv[3], word);
@@ -275,9 +327,9 @@ mod tests {
         let mut dropped = 0;
         for round in 0..100 {
             let to = if round % 2 == 0 { StateName::Backup } else { StateName::Fault };
-            dropped += notifications.handle_event(Instant::ZERO, &transition(to));
+            dropped += tell(&mut notifications, &transition(to)).0;
         }
-        dropped += notifications.handle_event(Instant::ZERO, &transition(StateName::Stop));
+        dropped += tell(&mut notifications, &transition(StateName::Stop)).0;
         let mut last = None;
         while let Some((_, command)) = notifications.ready().pop() {
             last = Some(command);

@@ -13,6 +13,8 @@ use standfast_failover::{Event, Fault, InstanceEvent};
 use standfast_types::{InstanceName, Priority, ScriptName};
 use standfast_vrrp::{Event as Election, StateName};
 
+use crate::news::News;
+
 /// One instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
@@ -76,6 +78,20 @@ impl Board {
             | InstanceEvent::AddressRefused { .. }
             | InstanceEvent::AddressWithoutInterface { .. } => {}
         }
+    }
+
+    /// What is known of an instance.
+    pub(crate) fn status(&self, name: &InstanceName) -> Option<&Status> {
+        self.instances.get(name)
+    }
+
+    /// Every instance's state, by name.
+    pub(crate) fn news(&self) -> impl Iterator<Item = News> {
+        self.instances.iter().map(|(name, status)| News {
+            name: name.clone(),
+            word: status.state.as_str(),
+            priority: status.priority.map_or(0, Priority::get),
+        })
     }
 
     /// The instances that are master.

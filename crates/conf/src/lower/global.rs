@@ -9,7 +9,7 @@ use standfast_vrrp::{Announcements, Transport, Version};
 
 use super::{Lowering, arguments::Read, command};
 use crate::{
-    model::User,
+    model::{Notify, User},
     syntax::Statement,
     table::{Keyword, Status},
 };
@@ -25,6 +25,8 @@ pub(crate) struct Defaults {
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
     pub(crate) startup_delay: Duration,
+    /// What the file says for all instances.
+    pub(crate) notify: Notify,
     garp: Garp,
 }
 
@@ -52,6 +54,7 @@ impl Default for Defaults {
             check_unicast_src: false,
             script_user: None,
             startup_delay: Duration::ZERO,
+            notify: Notify::default(),
             garp: Garp::default(),
         }
     }
@@ -88,7 +91,9 @@ impl Lowering<'_> {
             let Some(keyword) = self.known(block, inner) else { continue };
             if keyword.status == Status::Active {
                 let read = self.read(keyword, inner);
-                self.global_keyword(keyword.name, &read);
+                if !self.daemon_setting(keyword.name, inner, &read) {
+                    self.global_keyword(keyword.name, &read);
+                }
             } else {
                 self.announce(block, keyword, inner);
             }

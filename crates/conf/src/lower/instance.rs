@@ -157,7 +157,7 @@ impl Lowering<'_> {
             auth_pass: None,
             track_interfaces: Vec::new(),
             track_scripts: Vec::new(),
-            notify: Notify::default(),
+            notify: defaults.notify.clone(),
         }
     }
 
@@ -253,6 +253,10 @@ impl Lowering<'_> {
             }
             "lower_prio_no_advert" => {
                 draft.lower_prio_no_advert = read.flag().unwrap_or(draft.lower_prio_no_advert);
+            }
+            "notify_priority_changes" => {
+                let changes = &mut draft.notify.priority_changes;
+                *changes = read.flag().unwrap_or(*changes);
             }
             _ if name.starts_with("garp_") => garp(&mut draft.announcements, name, read),
             _ => self.instance_notify(&mut draft.notify, name, statement),

@@ -10,6 +10,7 @@ mod keyword;
 mod misfit;
 mod resolve;
 mod script;
+mod settings;
 mod tracker;
 pub(crate) mod value;
 
@@ -50,6 +51,7 @@ pub(crate) struct Lowering<'a> {
     pub(crate) origins: Origins,
     pub(crate) notify: BTreeMap<InstanceName, Notify>,
     pub(crate) scripts: Vec<script::Draft>,
+    fifos: settings::FifoDrafts,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
     /// The first instance of each virtual router id on an interface and group.
@@ -75,6 +77,7 @@ pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         origins: Origins::default(),
         notify: BTreeMap::new(),
         scripts: Vec::new(),
+        fifos: settings::FifoDrafts::default(),
         addresses: BTreeMap::new(),
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),
@@ -141,6 +144,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> Lowered {
         self.lower_scripts();
+        self.lower_fifos();
         self.announcements();
         self.model.failover.startup_delay = self.defaults.startup_delay;
         self.model.notify = self.notify;

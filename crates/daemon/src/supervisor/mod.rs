@@ -26,9 +26,11 @@ use crate::{
     channel::Channel,
     command,
     describe::describe,
+    fifos::Fifos,
     limit::Overdue,
     log::Log,
     message::{FromPulse, ToPulse},
+    news::News,
     notify::Notifications,
     respawn::Respawn,
     scripts::{Action, Scripts},
@@ -37,6 +39,7 @@ use crate::{
 
 use configuration::Configuration;
 pub use configuration::host_name;
+use start::notify_of;
 pub use start::{PULSE_ARGUMENT, run};
 
 /// How long notify commands may go on after the last address is gone.
@@ -55,6 +58,7 @@ struct Supervisor {
     respawn: Respawn,
     scripts: Scripts,
     notifications: Notifications,
+    fifos: Fifos,
     board: Board,
     stop: Stop,
     launch: Option<Launch>,
@@ -89,12 +93,14 @@ enum Stop {
 
 impl Supervisor {
     fn run(&mut self) -> anyhow::Result<u8> {
+        self.open_fifos();
         self.start_pulse(Default::default())?;
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
             self.wait()?;
             self.receive_signals();
             self.receive_events();
+            self.fifos.flush();
             self.handle_timers()?;
             self.start_notifications();
         }
@@ -109,7 +115,9 @@ impl Supervisor {
     fn is_done(&self) -> bool {
         match self.stop {
             Stop::No | Stop::Asked(_) => false,
-            Stop::Farewell(until) => self.notifications.is_idle() || until <= clock::now(),
+            Stop::Farewell(until) => {
+                (self.notifications.is_idle() && self.fifos.is_idle()) || until <= clock::now()
+            }
         }
     }
 
@@ -125,7 +133,8 @@ impl Supervisor {
         };
         let scripts = if self.stop == Stop::No { self.scripts.next_deadline() } else { None };
         let notifications = self.notifications.next_deadline();
-        [pulse, stop, scripts, notifications].into_iter().flatten().min()
+        let fifos = self.fifos.next_deadline();
+        [pulse, stop, scripts, notifications, fifos].into_iter().flatten().min()
     }
 
     fn wait(&self) -> anyhow::Result<()> {
@@ -138,6 +147,7 @@ impl Supervisor {
             let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(channel, flags));
         }
+        fds.extend(self.fifos.full().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -176,6 +186,9 @@ impl Supervisor {
                 self.log.detail(&format!("script {name}: {status}"));
             }
             self.send(&ToPulse::Script { name, success });
+        } else if let Some(path) = self.fifos.ended(pid) {
+            let text = format!("the command that reads {path} ended: {status}");
+            self.log.warning(&text);
         } else if let Some(name) = self.notifications.ended(pid)
             && !status.success()
         {
@@ -192,13 +205,13 @@ impl Supervisor {
             if !status.success() {
                 self.log.warning(&format!("pulse: {status}"));
             }
-            self.stop = Stop::Farewell(now + FAREWELL);
+            self.bid_farewell(now);
             return;
         }
         if !self.ever_ran || !self.options.respawn {
             self.log.error(&format!("pulse: {status}; giving up"));
             self.exit_code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-            self.stop = Stop::Farewell(now + FAREWELL);
+            self.bid_farewell(now);
             return;
         }
         let delay = self.respawn.delay(now);
@@ -211,6 +224,12 @@ impl Supervisor {
             self.log.error(&format!("pulse: {status}; started again in {seconds} s"));
             self.pulse = Pulse::Waiting(now + delay);
         }
+    }
+
+    /// All is told; those who are told may have a moment for it.
+    fn bid_farewell(&mut self, now: Instant) {
+        self.fifos.close(now);
+        self.stop = Stop::Farewell(now + FAREWELL);
     }
 
     fn try_pulse(&mut self, now: Instant, adopt: BTreeSet<InstanceName>) {
@@ -261,11 +280,21 @@ impl Supervisor {
             words.push_str(&format!(" ({suppressed} more in the last minute)"));
         }
         self.log.line(level, &words);
-        let dropped = self.notifications.handle_event(clock::now(), event);
+        let (dropped, news) = self.notifications.handle_event(clock::now(), event, &self.board);
+        if let Some(news) = news {
+            self.tell(&news);
+        }
         if dropped > 0 {
             self.log.warning(&format!(
                 "{dropped} notifications dropped: newer ones wait behind a slow command"
             ));
+        }
+    }
+
+    fn tell(&mut self, news: &News) {
+        let lost = self.fifos.write(&news.line());
+        if lost > 0 {
+            self.log.warning(&format!("{lost} lines of a FIFO are lost: nobody reads them"));
         }
     }
 
@@ -288,6 +317,9 @@ impl Supervisor {
             for action in self.scripts.due(now) {
                 self.handle_script(now, action);
             }
+        }
+        for (pid, overdue) in self.fifos.overdue(now) {
+            end(pid, overdue);
         }
         for (name, pid, overdue) in self.notifications.overdue(now) {
             self.log.warning(&format!("{name}: notify command hangs and others wait; ended"));
@@ -350,7 +382,10 @@ impl Supervisor {
         let now = clock::now();
         self.stop = match self.pulse {
             Pulse::Running { .. } => Stop::Asked(now),
-            Pulse::Unwanted | Pulse::Waiting(_) | Pulse::Gone => Stop::Farewell(now + FAREWELL),
+            Pulse::Unwanted | Pulse::Waiting(_) | Pulse::Gone => {
+                self.bid_farewell(now);
+                return;
+            }
         };
         self.send(&ToPulse::Release);
     }
@@ -375,10 +410,16 @@ impl Supervisor {
         self.log.info(&format!("{path} reloaded"));
         if self.options.vrrp {
             self.scripts.reconfigure(clock::now(), new.model.scripts.clone());
-            self.notifications.reconfigure(new.model.notify.clone());
+            self.notifications.reconfigure(notify_of(&new.model));
         }
         self.send(&ToPulse::Reload(new.model.failover.clone()));
         self.configuration = new;
+        self.open_fifos();
+        if self.configuration.model.global.fifos.states_on_reload {
+            for news in self.board.news().collect::<Vec<_>>() {
+                self.tell(&news);
+            }
+        }
     }
 }
 

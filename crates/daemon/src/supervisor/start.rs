@@ -1,7 +1,13 @@
 //! From the command line to a running supervisor, and from a file to a model.
 
-use std::{collections::BTreeSet, ffi::OsString, fs, os::unix::net::UnixStream};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+    os::unix::net::UnixStream,
+};
 
+use standfast_conf::{Model, Notify};
 use standfast_kernel::{
     clock,
     process::{self, Launch, Output, PidFile, PidFileError, ProcessGroup, Spawn, spawn},
@@ -14,8 +20,8 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options, channel::Channel, log::Log, message::ToPulse, notify::Notifications, respawn::Respawn,
-    scripts::Scripts, signals, status::Board,
+    Options, channel::Channel, fifos::Fifos, log::Log, message::ToPulse, notify::Notifications,
+    respawn::Respawn, scripts::Scripts, signals, status::Board,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
@@ -80,7 +86,7 @@ impl Supervisor {
         if options.vrrp {
             let model = &configuration.model;
             scripts.reconfigure(clock::now(), model.scripts.clone());
-            notifications.reconfigure(model.notify.clone());
+            notifications.reconfigure(notify_of(model));
         }
         Ok(Self {
             options,
@@ -92,6 +98,7 @@ impl Supervisor {
             respawn: Respawn::default(),
             scripts,
             notifications,
+            fifos: Fifos::default(),
             board: Board::default(),
             stop: Stop::No,
             launch,
@@ -99,6 +106,23 @@ impl Supervisor {
             ever_ran: false,
             exit_code: 0,
         })
+    }
+
+    /// Opens the FIFOs of the configuration and starts those that read them.
+    pub(super) fn open_fifos(&mut self) {
+        if !self.options.vrrp {
+            return;
+        }
+        let wanted = &self.configuration.model.global.fifos;
+        for complaint in self.fifos.reconfigure(clock::now(), wanted) {
+            self.log.error(&complaint);
+        }
+        for (at, command) in self.fifos.readers() {
+            match self.spawn(&command) {
+                Ok(pid) => self.fifos.started(at, pid),
+                Err(error) => self.log.error(&format!("a FIFO has no reader: {error}")),
+            }
+        }
     }
 
     /// Starts pulse: this very program, with one end of a socket pair.
@@ -136,3 +160,10 @@ impl Supervisor {
 
 /// The hidden argument of pulse, whose standard input is its line to the supervisor.
 pub const PULSE_ARGUMENT: &str = "--pulse";
+
+/// How each instance reports, those included that run no command.
+pub(super) fn notify_of(model: &Model) -> BTreeMap<InstanceName, Notify> {
+    let notify = |name: &InstanceName| model.notify.get(name).cloned().unwrap_or_default();
+    let instances = model.failover.instances.iter();
+    instances.map(|instance| (instance.name.clone(), notify(&instance.name))).collect()
+}

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use standfast_kernel::process::signal;
 use standfast_lab::topology::Cable;
 
-use crate::common::{file, in_sandbox, instance, pair, say, seconds, wait_for};
+use crate::common::{file, in_sandbox, instance, pair, run, say, seconds, wait_for};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
 /// Slower than the states change.
@@ -62,6 +62,55 @@ fn slow_notify_commands_run_one_after_another_and_end_with_the_last_state() {
         }
         anyhow::ensure!(told == expected, "told:\n{told}");
         say("notify: six changes, nine commands, in order, one at a time");
+        Ok(())
+    });
+}
+
+/// Reads its FIFO to the end.
+const READER: &str = "#!/bin/sh
+while read -r line; do echo \"$line\" >> /tmp/lines; done < \"$1\"
+echo end >> /tmp/lines
+";
+
+#[test]
+fn a_fifo_gets_a_line_for_every_change_and_its_reader_sees_the_last_one() {
+    let name = "notify::a_fifo_gets_a_line_for_every_change_and_its_reader_sees_the_last_one";
+    in_sandbox(name, &["/bin/sh"], || {
+        let mut stage = pair()?;
+        let node = stage.topology.node("a")?;
+        node.write_program("/etc/keepalived/reader.sh".as_ref(), READER.as_bytes())?;
+        let more = " notify_priority_changes\n track_interface {\n  eth1 weight 10\n }";
+        // The second FIFO has no reader, and costs nothing.
+        let global = "global_defs {\n notify_fifo /run/all\n vrrp_notify_fifo /run/vrrp\n \
+                      vrrp_notify_fifo_script /etc/keepalived/reader.sh\n \
+                      fifo_write_vrrp_states_on_reload\n";
+        let text = instance(150, ADDRESS, more).replace("global_defs {\n", global);
+        run(&mut stage, "a", "ip link add eth1 type veth peer eth2; ip link set eth2 up")?;
+        stage.start_standfast("a", &text)?;
+        let mut expected = String::new();
+        let mut lines = |stage: &mut standfast_lab::stage::Stage, more: &str| {
+            expected.push_str(more);
+            wait_for(stage, more, seconds(5), |stage| {
+                let lines = file(stage, "a", "/tmp/lines")?;
+                anyhow::ensure!(expected.starts_with(&lines), "{lines}");
+                Ok(lines == expected)
+            })
+        };
+        lines(&mut stage, "INSTANCE \"VI_1\" BACKUP 150\nINSTANCE \"VI_1\" MASTER 150\n")?;
+        let mode = run(&mut stage, "a", "stat -c '%F %a' /run/vrrp /run/all")?;
+        anyhow::ensure!(mode == ["fifo 600", "fifo 600"], "{mode:?}");
+        run(&mut stage, "a", "ip link set eth1 up")?;
+        lines(&mut stage, "INSTANCE \"VI_1\" MASTER_PRIORITY 160\n")?;
+        stage.signal("a", "daemon", signal::SIGHUP)?;
+        lines(&mut stage, "INSTANCE \"VI_1\" MASTER 160\n")?;
+        stage.signal("a", "daemon", signal::SIGTERM)?;
+        wait_for(&mut stage, "it ends", seconds(8), |stage| {
+            Ok(stage.exit_code("a", "daemon")?.is_some())
+        })?;
+        lines(&mut stage, "INSTANCE \"VI_1\" STOP 160\nend\n")?;
+        let left = run(&mut stage, "a", "ls /run")?;
+        anyhow::ensure!(!left.iter().any(|file| file == "vrrp" || file == "all"), "{left:?}");
+        say("FIFO: six lines in order, the last one read, nothing left behind");
         Ok(())
     });
 }

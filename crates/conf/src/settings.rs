@@ -1,0 +1,27 @@
+//! Settings of the daemon as a whole that are more than a number.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Command, User};
+
+/// Where events go, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fifos {
+    /// `notify_fifo`: events of VRRP and of servers.
+    pub all: Option<Fifo>,
+    /// `vrrp_notify_fifo`: events of VRRP.
+    pub vrrp: Option<Fifo>,
+    /// `fifo_write_vrrp_states_on_reload`: all states are written again after a reload.
+    pub states_on_reload: bool,
+}
+
+/// A FIFO and who reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fifo {
+    /// Where it is; it is made if it is missing.
+    pub path: String,
+    /// Whom it belongs to when we make it, `script_user` applied; `None` as for a [`Command`].
+    pub user: Option<User>,
+    /// Started to read it, with its path as last argument.
+    pub reader: Option<Command>,
+}
