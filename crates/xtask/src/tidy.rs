@@ -8,10 +8,11 @@ use std::{
 use crate::{root, say};
 
 /// From the ground up: a crate may use only those before it.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "types",
     "wire",
     "vrrp",
+    "bfd",
     "failover",
     "conf",
     "lsp",
@@ -25,7 +26,7 @@ const LAYERS: [&str; 12] = [
 /// Never uses these, though they come before it: engines know neither configuration nor kernel, and the
 /// kernel decides nothing.
 const STRANGERS: [(&str, &[&str]); 2] =
-    [("sim", &["conf"]), ("kernel", &["vrrp", "failover", "conf", "sim"])];
+    [("sim", &["conf"]), ("kernel", &["vrrp", "bfd", "failover", "conf", "sim"])];
 const LINES: usize = 800;
 /// For comments; code is held to 100 by rustfmt.
 const COLUMNS: usize = 120;
