@@ -171,9 +171,8 @@ fn silence_for_the_detection_time_takes_it_down_and_the_other_side_is_told() {
     pair.run(50 * MILLI);
     assert_eq!(pair.states()[1], State::Down);
     let (at, _, event) = pair.events.iter().find(|(_, side, _)| *side == 1).expect("it fell");
-    let silence = match event {
-        Event::Transition { cause: Cause::Silence { lasted }, .. } => *lasted,
-        other => panic!("{other:?}"),
+    let Event::Transition { cause: Cause::Silence { lasted: silence }, .. } = *event else {
+        panic!("{event:?}");
     };
     assert_eq!(silence, 30 * MILLI);
     assert!(at.saturating_since(cut) <= 30 * MILLI + DELAY);
@@ -343,14 +342,12 @@ fn a_packet_from_too_far_or_for_another_session_changes_nothing() {
 
 #[test]
 fn a_neighbour_in_demand_mode_or_without_wish_for_packets_is_spared_them() {
-    for change in [(|packet: &mut Packet| packet.demand = true) as fn(&mut Packet), |packet| {
-        packet.required_min_rx = 0
-    }] {
+    for (demand, required_min_rx) in [(true, 10_000), (false, 0)] {
         let mut pair = Pair::up(config(10 * MILLI, 3), config(10 * MILLI, 3));
         pair.run(10 * MILLI);
         let (_, _, mut packet) =
             *pair.sent.iter().find(|(_, side, _)| *side == 1).expect("it sent");
-        change(&mut packet);
+        packet = Packet { demand, required_min_rx, ..packet };
         pair.input(0, Input::Packet { ttl: 255, packet });
         assert!(pair.sessions[0].send_at.is_none());
         packet.poll = true;
