@@ -10,6 +10,7 @@ pub mod error;
 pub mod link;
 pub mod namespace;
 pub mod netlink;
+pub mod own_link;
 mod packet_filter;
 pub mod process;
 mod sys;

@@ -1,4 +1,4 @@
-//! Making and changing interfaces, for the lab: no `ip` program needed.
+//! Making and changing interfaces: no `ip` program needed.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -7,19 +7,17 @@ use standfast_types::IfIndex;
 use crate::{
     error::Error,
     netlink::{
-        IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST,
-        Netlink, RTM_DELLINK, RTM_NEWLINK, message::Message,
+        IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, NLM_F_ACK, NLM_F_CREATE,
+        NLM_F_EXCL, NLM_F_REQUEST, Netlink, RTM_DELLINK, RTM_NEWLINK, message::Message,
     },
 };
 
 const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
 const IFLA_NET_NS_FD: u16 = 28;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
+pub(crate) const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
-const CREATE: u16 = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-const CHANGE: u16 = NLM_F_REQUEST | NLM_F_ACK;
+pub(crate) const CREATE: u16 = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+pub(crate) const CHANGE: u16 = NLM_F_REQUEST | NLM_F_ACK;
 
 /// Whether an interface is switched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +141,6 @@ impl Netlink {
 }
 
 /// `ifinfomsg`: family and type (none), index (0 for a new one), flags, mask of flags to change.
-fn header(index: Option<IfIndex>, flags: u32, mask: u32) -> Vec<u8> {
+pub(crate) fn header(index: Option<IfIndex>, flags: u32, mask: u32) -> Vec<u8> {
     [0, index.map_or(0, IfIndex::get), flags, mask].map(u32::to_ne_bytes).concat()
 }

@@ -4,7 +4,7 @@ use standfast_types::IfIndex;
 
 use super::{
     message::{Message, attributes, text, u32_at},
-    socket::{NLM_F_DUMP, NLM_F_REQUEST, Netlink},
+    socket::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Netlink},
 };
 use crate::error::Error;
 
@@ -14,6 +14,10 @@ const RTM_GETLINK: u16 = 18;
 pub(crate) const IFLA_ADDRESS: u16 = 1;
 pub(crate) const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+pub(crate) const IFLA_LINK: u16 = 5;
+pub(crate) const IFLA_LINKINFO: u16 = 18;
+pub(crate) const IFLA_AF_SPEC: u16 = 26;
+pub(crate) const IFLA_INFO_KIND: u16 = 1;
 pub(crate) const IFF_UP: u32 = 0x1;
 const IFF_LOOPBACK: u32 = 0x8;
 const IFF_MULTICAST: u32 = 0x1000;
@@ -43,6 +47,21 @@ pub struct Link {
     pub multicast: bool,
     /// Largest packet in bytes.
     pub mtu: u32,
+    /// The interface that it was made on (or, of a veth, the far end, in whatever namespace).
+    pub parent: Option<IfIndex>,
+    /// What it is.
+    pub kind: LinkKind,
+}
+
+/// What an interface is, as far as we make or look for such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkKind {
+    /// One with a MAC address of its own on another's cable.
+    Macvlan,
+    /// One with its parent's MAC address.
+    Ipvlan,
+    /// Anything else.
+    Other,
 }
 
 impl Netlink {
@@ -58,6 +77,31 @@ impl Netlink {
     }
 }
 
+impl Netlink {
+    /// The interface of this name.
+    ///
+    /// # Errors
+    /// `Gone` when there is none.
+    pub fn link_named(&mut self, name: &str) -> Result<Link, Error> {
+        let request = Message::new(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK)
+            .raw(&[0; HEADER])
+            .text(IFLA_IFNAME, name);
+        self.get("find an interface", request, |_, payload| decode(payload))
+    }
+
+    /// What `read` finds among the attributes of one interface.
+    pub(crate) fn link_detail<T>(
+        &mut self,
+        operation: &'static str,
+        index: IfIndex,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<T, Error> {
+        let head = [0, index.get(), 0, 0].map(u32::to_ne_bytes).concat();
+        let request = Message::new(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK).raw(&head);
+        self.get(operation, request, |_, payload| read(payload.get(HEADER..)?))
+    }
+}
+
 /// Reads the payload of a link message. `None` for one without a name, and for one of
 /// another family: a bridge reports its ports so, and a port that leaves a bridge is not gone.
 pub(super) fn decode(payload: &[u8]) -> Option<Link> {
@@ -67,11 +111,14 @@ pub(super) fn decode(payload: &[u8]) -> Option<Link> {
     let index = IfIndex::new(u32_at(payload, 4)?);
     let flags = u32_at(payload, 8)?;
     let (mut name, mut mac, mut mtu) = (None, None, 0);
+    let (mut parent, mut link_kind) = (None, LinkKind::Other);
     for (kind, value) in attributes(payload.get(HEADER..)?) {
         match kind {
             IFLA_IFNAME => name = text(value).map(str::to_owned),
             IFLA_ADDRESS => mac = value.try_into().ok(),
             IFLA_MTU => mtu = u32_at(value, 0).unwrap_or(0),
+            IFLA_LINK => parent = u32_at(value, 0).map(IfIndex::new),
+            IFLA_LINKINFO => link_kind = kind_of(value),
             _ => {}
         }
     }
@@ -84,5 +131,16 @@ pub(super) fn decode(payload: &[u8]) -> Option<Link> {
         loopback: flags & IFF_LOOPBACK != 0,
         multicast: flags & IFF_MULTICAST != 0,
         mtu,
+        parent,
+        kind: link_kind,
     })
+}
+
+fn kind_of(information: &[u8]) -> LinkKind {
+    let mut found = attributes(information).filter(|(kind, _)| *kind == IFLA_INFO_KIND);
+    match found.next().and_then(|(_, value)| text(value)) {
+        Some("macvlan") => LinkKind::Macvlan,
+        Some("ipvlan") => LinkKind::Ipvlan,
+        Some(_) | None => LinkKind::Other,
+    }
 }

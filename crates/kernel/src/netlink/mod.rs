@@ -23,9 +23,12 @@ mod socket;
 mod tests;
 
 pub use address::{Address, AddressRequest, Lifetime, OUR_PROTO, Origin};
-pub use link::Link;
+pub use link::{Link, LinkKind};
 pub use monitor::{Change, Monitor, MonitorError};
 pub use socket::Netlink;
 
-pub(crate) use link::{IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, RTM_DELLINK, RTM_NEWLINK};
+pub(crate) use link::{
+    IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO,
+    RTM_DELLINK, RTM_NEWLINK,
+};
 pub(crate) use socket::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};

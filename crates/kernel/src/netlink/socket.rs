@@ -142,6 +142,28 @@ impl Netlink {
         Ok(())
     }
 
+    /// Asks for one object: a request with `NLM_F_ACK`, so that a refusal and the end are told.
+    pub(crate) fn get<T>(
+        &mut self,
+        operation: &'static str,
+        request: Message,
+        decode: impl Fn(u16, &[u8]) -> Option<T>,
+    ) -> Result<T, Error> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.send(operation, &request.finish(self.sequence))?;
+        let mut found = None;
+        loop {
+            let datagram = receive(&self.socket, &mut self.buffer).during(operation)?;
+            for message in messages(datagram).filter(|found| found.sequence == self.sequence) {
+                if message.kind == NLMSG_ERROR {
+                    acknowledgement(operation, message.flags, message.payload)?;
+                    return found.ok_or_else(|| Error::malformed(operation));
+                }
+                found = found.or_else(|| decode(message.kind, message.payload));
+            }
+        }
+    }
+
     /// Asks for a whole table. `decode` gets type and payload of each entry.
     pub(crate) fn dump<T>(
         &mut self,
