@@ -57,6 +57,29 @@ impl Add<Duration> for Instant {
     }
 }
 
+/// What the machine's clock says, as a function of time: engines are told, they don't look.
+///
+/// The default is a clock that was at the start of 1970 when `Instant` was at its epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallClock {
+    read_at: Instant,
+    unix: Duration,
+}
+
+impl WallClock {
+    /// A clock that says `unix`, the time since 1970 UTC, at `read_at`.
+    #[must_use]
+    pub const fn new(read_at: Instant, unix: Duration) -> Self {
+        Self { read_at, unix }
+    }
+
+    /// The time since 1970 UTC at `now`; never before what was read.
+    #[must_use]
+    pub const fn unix(self, now: Instant) -> Duration {
+        self.unix.saturating_add(now.saturating_since(self.read_at))
+    }
+}
+
 /// The period of a VRRP master's adverts, in whole centiseconds.
 ///
 /// VRRPv3 carries 1 to 4095 centiseconds in 12 bits (RFC 9568, section 5.2.7);

@@ -1,4 +1,4 @@
-//! Bytes to structs and back: VRRPv2, VRRPv3, BFD, ARP and the internet checksum.
+//! Bytes to structs and back: VRRPv2, VRRPv3, their authentication, ARP and the internet checksum.
 //!
 //! Each protocol has a checked view over received bytes, whose accessors cannot fail, and a plain
 //! `Repr` that can always be emitted. No input makes this crate panic, and it decides nothing: whether
@@ -22,7 +22,9 @@
 //! # Ok::<(), standfast_wire::vrrp::Malformed>(())
 //! ```
 
+pub mod ah;
 pub mod arp;
 pub mod bfd;
 pub mod checksum;
+pub mod hmac_trailer;
 pub mod vrrp;
