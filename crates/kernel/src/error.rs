@@ -108,6 +108,7 @@ fn classify(error: &io::Error) -> Class {
         Errno::PERM
         | Errno::ACCESS
         | Errno::EXIST
+        | Errno::ADDRINUSE
         | Errno::OPNOTSUPP
         | Errno::PROTONOSUPPORT
         | Errno::AFNOSUPPORT

@@ -4,7 +4,9 @@
 //! into values. It is the only crate where unsafe code may appear, one small block at a
 //! time, each with its reason.
 
+mod ancillary;
 pub mod arp_socket;
+pub mod bfd_socket;
 pub mod clock;
 pub mod error;
 pub mod link;

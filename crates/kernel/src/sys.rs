@@ -2,9 +2,13 @@
 
 use std::{
     io,
-    mem::{size_of, zeroed},
+    mem::{MaybeUninit, size_of, zeroed},
+    net::SocketAddr,
     os::fd::{AsFd, AsRawFd},
+    slice,
 };
+
+use socket2::{MaybeUninitSlice, MsgHdrMut, SockAddr, SockRef};
 
 /// Sets a socket option whose value is an `int`.
 #[expect(unsafe_code, reason = "no safe crate offers these options")]
@@ -35,6 +39,33 @@ pub(crate) fn bind_packet(socket: impl AsFd, index: i32, ethertype: u16) -> io::
     let result =
         unsafe { libc::bind(socket.as_fd().as_raw_fd(), (&raw const address).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Receives a datagram and what the kernel says beside it: who sent it, and how many bytes of both buffers
+/// were filled.
+#[expect(unsafe_code, reason = "socket2 wants buffers that may be uninitialized")]
+pub(crate) fn receive_message(
+    socket: impl AsFd,
+    bytes: &mut [u8],
+    control: &mut [u8],
+) -> io::Result<(SocketAddr, usize, usize)> {
+    let mut address = SockAddr::from(SocketAddr::from(([0_u16; 8], 0)));
+    // SAFETY: both have one layout, and nobody but the kernel writes through the views, whose bytes are
+    // all initialized.
+    let bytes = unsafe {
+        slice::from_raw_parts_mut(bytes.as_mut_ptr().cast::<MaybeUninit<u8>>(), bytes.len())
+    };
+    // SAFETY: as above.
+    let control = unsafe {
+        slice::from_raw_parts_mut(control.as_mut_ptr().cast::<MaybeUninit<u8>>(), control.len())
+    };
+    let mut parts = [MaybeUninitSlice::new(bytes)];
+    let mut message =
+        MsgHdrMut::new().with_addr(&mut address).with_buffers(&mut parts).with_control(control);
+    let length = SockRef::from(&socket).recvmsg(&mut message, 0)?;
+    let filled = message.control_len();
+    let source = address.as_socket().ok_or(io::ErrorKind::InvalidData)?;
+    Ok((source, length, filled))
 }
 
 #[cfg(test)]
