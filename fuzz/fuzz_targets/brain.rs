@@ -125,8 +125,7 @@ fn config(shape: u8) -> Config {
         track_source: false,
         track_primary: true,
         addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS.into()), "eth0".into())],
-        track_interfaces: Vec::new(),
-        track_scripts: tracks,
+        trackers: Trackers { scripts: tracks, ..Trackers::default() },
     };
     let script = ScriptConfig { name: "check".into(), rise: 1, fall: 2, init_fail: false };
     Config { instances: vec![instance], scripts: vec![script], startup_delay: Duration::ZERO }

@@ -125,6 +125,7 @@ codes! {
     SyncDaemonInstance = 438, "lvs_sync_daemon follows an instance that no vrrp_instance defines.";
     TrackGroupUndefined = 439, "A static address, route or rule refers to a track_group that is not defined above it.";
     RuleIncomplete = 440, "A policy rule lacks an action, so it is ignored, or a preference, so its place is arbitrary.";
+    GroupWeight = 441, "A member of a sync group has a weighted tracker, which could set the members' elections against each other. It is dropped unless the group says sync_group_tracking_weight.";
     ServiceOnOwnAddress = 501, "The service's address is this machine's own and does not move.";
     DirectRoutingPort = 502, "Direct routing cannot change ports; real servers get packets on the service's port.";
     PeerIsServer = 503, "A unicast peer is a real server. Peers are the other directors; a real server that runs no VRRP ignores the adverts.";

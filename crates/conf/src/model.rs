@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{InstanceName, ScriptName};
+use standfast_types::{GroupName, InstanceName, ScriptName};
 
 use crate::settings::Fifos;
 
@@ -20,6 +20,8 @@ pub struct Model {
     pub scripts: Vec<Script>,
     /// What to run when an instance changes; instances without any are left out.
     pub notify: BTreeMap<InstanceName, Notify>,
+    /// What to run when a sync group changes; groups without any are left out.
+    pub group_notify: BTreeMap<GroupName, Notify>,
 }
 
 /// Settings of the whole process.

@@ -75,7 +75,7 @@ fn unicast_nodes_with_a_plain_script_agree() {
     };
     assert_eq!(peers[0].address, Ipv4Addr::new(172, 20, 128, 3));
     assert_eq!((*check_source, *ttl, peers[0].max_ttl), (false, 255, 255));
-    assert_eq!(instance.track_scripts[0].weight.value, 0, "a failure means FAULT");
+    assert_eq!(instance.trackers.scripts[0].weight.value, 0, "a failure means FAULT");
     assert_eq!(instance.addresses[0].prefix.length(), 24);
     assert_eq!(model.scripts[0].command.argv, ["pidof", "nginx"]);
     assert_eq!(model.scripts[0].timeout, Duration::from_secs(2), "the interval");

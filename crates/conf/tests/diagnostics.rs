@@ -163,7 +163,7 @@ fn a_weight_beyond_the_range_is_the_nearest_within() {
     let loaded = load(&tracked("\"/s\"", " weight -300"));
     expect(&loaded, Code::OutOfRange, 3, "-300", "-253 to 253");
     let model = loaded.model.expect("runs");
-    assert_eq!(model.failover.instances[0].track_scripts[0].weight.value, -253);
+    assert_eq!(model.failover.instances[0].trackers.scripts[0].weight.value, -253);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn scripts_and_their_trackers_must_meet() {
     let late =
         load(&(instance(" track_script {\n chk\n }") + "vrrp_script chk {\n script \"/s\"\n}\n"));
     expect(&late, Code::ScriptUndefined, 6, "chk", "move the vrrp_script above");
-    assert!(late.model.expect("runs").failover.instances[0].track_scripts.is_empty());
+    assert!(late.model.expect("runs").failover.instances[0].trackers.scripts.is_empty());
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn a_weight_names_the_priorities_that_it_makes() {
 fn tracking_the_own_interface_is_redundant() {
     let loaded = with(" track_interface {\n eth0\n }");
     expect(&loaded, Code::OwnInterface, 6, "eth0", "uplink");
-    assert!(loaded.model.expect("runs").failover.instances[0].track_interfaces.is_empty());
+    assert!(loaded.model.expect("runs").failover.instances[0].trackers.interfaces.is_empty());
 }
 
 #[test]
@@ -351,10 +351,10 @@ fn what_is_not_active_is_announced_once() {
     assert_eq!(codes, [Code::NotActive, Code::NotActive]);
     assert_eq!(test_exit_code(&loaded.diagnostics), 0);
     expect(
-        &load("vrrp_sync_group G {\n group {\n A\n }\n}\n"),
+        &load("virtual_server_group G {\n 192.0.2.1 80\n}\n"),
         Code::NotActive,
         1,
-        "vrrp_sync_group",
+        "virtual_server_group",
         "",
     );
     expect(&with(" debug 3"), Code::NoEffect, 5, "debug", "");

@@ -135,12 +135,12 @@ fn scripts_get_their_user_times_and_weights() {
     assert_eq!(b.command.argv, ["/b", "c"]);
     let one = &model.failover.instances[0];
     assert_eq!(
-        (one.track_scripts[0].weight.value, one.track_scripts[0].weight.reverse),
+        (one.trackers.scripts[0].weight.value, one.trackers.scripts[0].weight.reverse),
         (-10, true)
     );
-    assert_eq!(one.track_scripts[1].weight.value, 5);
+    assert_eq!(one.trackers.scripts[1].weight.value, 5);
     assert_eq!(
-        (one.track_interfaces[0].weight.value, one.track_interfaces[0].weight.reverse),
+        (one.trackers.interfaces[0].weight.value, one.trackers.interfaces[0].weight.reverse),
         (-7, true)
     );
     assert!(model.failover.scripts[0].init_fail && model.global.script_security);

@@ -12,6 +12,10 @@ pub(crate) fn describe(event: &Event) -> (Level, String) {
     match event {
         Event::Script { name, up: true } => (Level::Info, format!("script {name} succeeds")),
         Event::Script { name, up: false } => (Level::Warning, format!("script {name} fails")),
+        Event::Group { name, from, to, leader } => {
+            let (from, to) = (from.as_str(), to.as_str());
+            (Level::Info, format!("group {name}: {from} -> {to}, after {leader}"))
+        }
         Event::Instance { name, kind } => {
             let (level, text) = describe_instance(kind);
             (level, format!("{name}: {text}"))
@@ -110,6 +114,7 @@ fn describe_cause(cause: Cause, faults: &[Fault]) -> String {
         Cause::Late { by } => {
             format!("this process did not run for {}; listening first", seconds(by))
         }
+        Cause::Group => "another member of its sync group changed".to_owned(),
         Cause::Stopped => "stopped".to_owned(),
     }
 }
@@ -132,6 +137,8 @@ fn describe_faults(faults: &[Fault]) -> String {
             }
             Fault::AddressRefused(address) => format!("the kernel refuses address {address}"),
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),
+            Fault::Member(name) => format!("{name} of its sync group is in FAULT"),
+            Fault::MemberPending(name) => format!("{name} of its sync group is not ready yet"),
         })
         .collect();
     if texts.is_empty() { "removed by a reload".to_owned() } else { texts.join(", ") }

@@ -8,12 +8,12 @@ use std::{
 use standfast_conf::{Command, Deleted, Notify};
 use standfast_failover::{Event, InstanceEvent};
 use standfast_kernel::process::Pid;
-use standfast_types::{InstanceName, Instant, Priority};
+use standfast_types::{Instant, Priority};
 use standfast_vrrp::{Event as Election, StateName};
 
 use crate::{
     limit::{Overdue, Running},
-    news::News,
+    news::{News, Subject},
     status::{Board, Status},
 };
 
@@ -36,19 +36,23 @@ struct Queue {
     running: Option<Running>,
 }
 
-/// The queues of all instances.
+/// The queues of all instances and sync groups.
 #[derive(Debug, Default)]
 pub(crate) struct Notifications {
-    config: BTreeMap<InstanceName, Notify>,
+    config: BTreeMap<Subject, Notify>,
     /// Of instances that a reload removed, until their last event.
-    removed: BTreeMap<InstanceName, Notify>,
-    queues: BTreeMap<InstanceName, Queue>,
+    removed: BTreeMap<Subject, Notify>,
+    queues: BTreeMap<Subject, Queue>,
 }
 
 impl Notifications {
-    pub(crate) fn reconfigure(&mut self, config: BTreeMap<InstanceName, Notify>) {
+    pub(crate) fn reconfigure(&mut self, config: BTreeMap<Subject, Notify>) {
         let old = std::mem::replace(&mut self.config, config);
-        let removed = old.into_iter().filter(|(name, _)| !self.config.contains_key(name));
+        let gone = |name: &Subject| match name {
+            Subject::Instance(_) => !self.config.contains_key(name),
+            Subject::Group(_) => false,
+        };
+        let removed = old.into_iter().filter(|(name, _)| gone(name));
         self.removed.extend(removed);
     }
 
@@ -59,27 +63,42 @@ impl Notifications {
         event: &Event,
         board: &Board,
     ) -> (usize, Option<News>) {
-        let Event::Instance { name, kind } = event else { return (0, None) };
-        let (told, notify) = match (self.config.get(name), kind) {
-            (_, InstanceEvent::Deleted) => match self.removed.remove(name) {
-                Some(notify) => (Some(Told::farewell(&notify)), notify),
-                None => return (0, None),
-            },
-            (Some(notify), _) => {
-                let status = board.status(name);
-                (status.and_then(|status| Told::of(notify, kind, status)), notify.clone())
+        let (subject, found) = match event {
+            Event::Instance { name, kind } => {
+                let subject = Subject::Instance(name.clone());
+                let found = self.of_instance(&subject, kind, board.status(name));
+                (subject, found)
             }
-            // What a removed instance does on its way out is told by `Deleted`.
-            (None, _) => return (0, None),
+            Event::Group { name, to, .. } => {
+                let subject = Subject::Group(name.clone());
+                let notify = self.config.get(&subject).cloned();
+                (subject, notify.map(|notify| (Told::of_state(&notify, *to, 0), notify)))
+            }
+            Event::Script { .. } => return (0, None),
         };
-        let Some(told) = told else { return (0, None) };
+        let Some((told, notify)) = found else { return (0, None) };
         let Told { word, priority, .. } = told;
-        let news = News { name: name.clone(), word, priority };
+        let news = News { subject, word, priority };
         let commands = told.commands(&notify, &news);
-        (self.queue(now, name, commands), Some(news))
+        (self.queue(now, &news.subject, commands), Some(news))
     }
 
-    fn queue(&mut self, now: Instant, name: &InstanceName, commands: VecDeque<Command>) -> usize {
+    fn of_instance(
+        &mut self,
+        subject: &Subject,
+        kind: &InstanceEvent,
+        status: Option<&Status>,
+    ) -> Option<(Told, Notify)> {
+        if matches!(kind, InstanceEvent::Deleted) {
+            let notify = self.removed.remove(subject)?;
+            return Some((Told::farewell(&notify), notify));
+        }
+        // What a removed instance does on its way out is told by `Deleted`.
+        let notify = self.config.get(subject)?;
+        Some((Told::of(notify, kind, status?)?, notify.clone()))
+    }
+
+    fn queue(&mut self, now: Instant, name: &Subject, commands: VecDeque<Command>) -> usize {
         if commands.is_empty() {
             return 0;
         }
@@ -94,7 +113,7 @@ impl Notifications {
     }
 
     /// The next command of every queue that has nothing running; tell [`Self::started`] when it runs.
-    pub(crate) fn ready(&mut self) -> Vec<(InstanceName, Command)> {
+    pub(crate) fn ready(&mut self) -> Vec<(Subject, Command)> {
         let mut ready = Vec::new();
         for (name, queue) in &mut self.queues {
             if queue.running.is_some() {
@@ -111,7 +130,7 @@ impl Notifications {
         ready
     }
 
-    pub(crate) fn started(&mut self, now: Instant, name: &InstanceName, pid: Pid) {
+    pub(crate) fn started(&mut self, now: Instant, name: &Subject, pid: Pid) {
         if let Some(queue) = self.queues.get_mut(name) {
             let mut running = Running::new(pid, now);
             let more = queue.waiting.iter().any(|change| !change.commands.is_empty());
@@ -130,7 +149,7 @@ impl Notifications {
     }
 
     /// A process ended; whose command it was.
-    pub(crate) fn ended(&mut self, pid: Pid) -> Option<InstanceName> {
+    pub(crate) fn ended(&mut self, pid: Pid) -> Option<Subject> {
         let mut queues = self.queues.iter_mut();
         let (name, queue) = queues
             .find(|(_, queue)| queue.running.as_ref().is_some_and(|running| running.pid == pid))?;
@@ -144,8 +163,8 @@ impl Notifications {
     }
 
     /// The processes that exceed their limit at `now`.
-    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<(InstanceName, Pid, Overdue)> {
-        let check = |(name, queue): (&InstanceName, &mut Queue)| {
+    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<(Subject, Pid, Overdue)> {
+        let check = |(name, queue): (&Subject, &mut Queue)| {
             let running = queue.running.as_mut()?;
             Some((name.clone(), running.pid, running.overdue(now)?))
         };
@@ -194,15 +213,7 @@ impl Told {
     fn of_election(notify: &Notify, event: &Election, status: &Status) -> Option<Self> {
         match event {
             Election::Transition { to, priority, .. } => {
-                let specific = match to {
-                    StateName::Master => &notify.master,
-                    StateName::Backup => &notify.backup,
-                    StateName::Fault => &notify.fault,
-                    StateName::Stop => &notify.stop,
-                    StateName::Init => &None,
-                };
-                let (specific, word) = (specific.clone(), to.as_str());
-                Some(Self { specific, word, priority: priority.get(), generic: true })
+                Some(Self::of_state(notify, *to, priority.get()))
             }
             // keepalived sends this only to those who ask for it by name.
             Election::LowerPriorityHeard { .. } => Some(Self {
@@ -217,6 +228,17 @@ impl Told {
             | Election::OldChecksumPeer { .. }
             | Election::Discarded { .. } => None,
         }
+    }
+
+    fn of_state(notify: &Notify, to: StateName, priority: u8) -> Self {
+        let specific = match to {
+            StateName::Master => &notify.master,
+            StateName::Backup => &notify.backup,
+            StateName::Fault => &notify.fault,
+            StateName::Stop => &notify.stop,
+            StateName::Init => &None,
+        };
+        Self { specific: specific.clone(), word: to.as_str(), priority, generic: true }
     }
 
     /// Of an instance that a reload removed: FAULT, or DELETED with `notify_deleted`.
@@ -246,6 +268,10 @@ mod tests {
 
     const SEVEN: Pid = Pid::INIT;
 
+    fn subject() -> Subject {
+        Subject::Instance("V".into())
+    }
+
     fn command(path: &str) -> Command {
         Command { argv: vec![path.to_owned()], user: None }
     }
@@ -257,7 +283,7 @@ mod tests {
             ..Notify::default()
         };
         let mut notifications = Notifications::default();
-        notifications.reconfigure(BTreeMap::from([("V".into(), notify)]));
+        notifications.reconfigure(BTreeMap::from([(subject(), notify)]));
         notifications
     }
 
@@ -282,12 +308,12 @@ mod tests {
     fn the_specific_command_comes_before_the_generic_one_with_its_four_arguments() {
         let mut notifications = notifications();
         tell(&mut notifications, &transition(StateName::Master));
-        assert_eq!(notifications.ready(), [("V".into(), command("/master"))]);
-        notifications.started(Instant::ZERO, &"V".into(), SEVEN);
+        assert_eq!(notifications.ready(), [(subject(), command("/master"))]);
+        notifications.started(Instant::ZERO, &subject(), SEVEN);
         assert_eq!(notifications.ready(), [], "one at a time");
         notifications.ended(SEVEN);
         let argv = ["/any", "INSTANCE", "V", "MASTER", "100"].map(str::to_owned).to_vec();
-        assert_eq!(notifications.ready(), [("V".into(), Command { argv, user: None })]);
+        assert_eq!(notifications.ready(), [(subject(), Command { argv, user: None })]);
         assert!(notifications.is_idle());
     }
 
@@ -296,11 +322,11 @@ mod tests {
         let mut notifications = notifications();
         tell(&mut notifications, &transition(StateName::Backup));
         notifications.ready();
-        notifications.started(Instant::ZERO, &"V".into(), SEVEN);
+        notifications.started(Instant::ZERO, &subject(), SEVEN);
         assert_eq!(notifications.next_deadline(), None);
         tell(&mut notifications, &transition(StateName::Backup));
         let limit = Instant::ZERO + LIMIT;
-        assert_eq!(notifications.overdue(limit), [("V".into(), SEVEN, Overdue::Terminate)]);
+        assert_eq!(notifications.overdue(limit), [(subject(), SEVEN, Overdue::Terminate)]);
     }
 
     #[test]
@@ -309,7 +335,7 @@ mod tests {
         {
             let notify = Notify { any: Some(command("/any")), deleted, ..Notify::default() };
             let mut notifications = Notifications::default();
-            notifications.reconfigure(BTreeMap::from([("V".into(), notify)]));
+            notifications.reconfigure(BTreeMap::from([(subject(), notify)]));
             notifications.reconfigure(BTreeMap::new());
             tell(&mut notifications, &transition(StateName::Fault));
             let deleted = Event::Instance { name: "V".into(), kind: InstanceEvent::Deleted };
@@ -337,5 +363,19 @@ mod tests {
         assert_eq!(dropped, 101 - WAITING);
         let word = last.and_then(|command| command.argv.get(3).cloned());
         assert_eq!(word.as_deref(), Some("STOP"));
+    }
+
+    #[test]
+    fn a_group_is_told_with_its_name_and_priority_0() {
+        let group = Subject::Group("G".into());
+        let notify = Notify { any: Some(command("/any")), ..Notify::default() };
+        let mut notifications = Notifications::default();
+        notifications.reconfigure(BTreeMap::from([(group.clone(), notify)]));
+        let (from, to) = (StateName::Backup, StateName::Master);
+        let event = Event::Group { name: "G".into(), from, to, leader: "V".into() };
+        let (_, news) = tell(&mut notifications, &event);
+        assert_eq!(news.expect("told").line(), "GROUP \"G\" MASTER 0\n");
+        let argv = ["/any", "GROUP", "G", "MASTER", "0"].map(str::to_owned).to_vec();
+        assert_eq!(notifications.ready(), [(group, Command { argv, user: None })]);
     }
 }

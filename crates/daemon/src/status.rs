@@ -10,10 +10,10 @@ use std::{
 };
 
 use standfast_failover::{Event, Fault, InstanceEvent};
-use standfast_types::{InstanceName, Priority, ScriptName};
+use standfast_types::{GroupName, InstanceName, Priority, ScriptName};
 use standfast_vrrp::{Event as Election, StateName};
 
-use crate::news::News;
+use crate::news::{News, Subject};
 
 /// One instance.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ pub(crate) struct Status {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     instances: BTreeMap<InstanceName, Status>,
+    groups: BTreeMap<GroupName, StateName>,
     /// As `rise` and `fall` see them.
     scripts: BTreeMap<ScriptName, bool>,
 }
@@ -40,6 +41,10 @@ impl Board {
             Event::Instance { name, kind } => (name, kind),
             Event::Script { name, up } => {
                 self.scripts.insert(name.clone(), *up);
+                return;
+            }
+            Event::Group { name, to, .. } => {
+                self.groups.insert(name.clone(), *to);
                 return;
             }
         };
@@ -85,13 +90,19 @@ impl Board {
         self.instances.get(name)
     }
 
-    /// Every instance's state, by name.
+    /// Every instance's and every sync group's state, by name.
     pub(crate) fn news(&self) -> impl Iterator<Item = News> {
-        self.instances.iter().map(|(name, status)| News {
-            name: name.clone(),
+        let instances = self.instances.iter().map(|(name, status)| News {
+            subject: Subject::Instance(name.clone()),
             word: status.state.as_str(),
             priority: status.priority.map_or(0, Priority::get),
-        })
+        });
+        let groups = self.groups.iter().map(|(name, state)| News {
+            subject: Subject::Group(name.clone()),
+            word: state.as_str(),
+            priority: 0,
+        });
+        instances.chain(groups)
     }
 
     /// The instances that are master.

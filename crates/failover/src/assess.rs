@@ -9,7 +9,7 @@ use standfast_types::{Instant, ScriptName};
 use standfast_vrrp::{Input as RouterInput, StateName};
 
 use crate::{
-    Fault, InstanceConfig, InstanceEvent, Output,
+    Fault, InstanceConfig, InstanceEvent, Output, Trackers,
     instance::Instance,
     tracker::{Effect, ScriptState},
     world::World,
@@ -18,6 +18,7 @@ use crate::{
 /// The sum of an instance's weights, and every reason for FAULT.
 pub(crate) fn assess(
     config: &InstanceConfig,
+    group: Option<&Trackers>,
     source: Option<Ipv4Addr>,
     scripts: &BTreeMap<ScriptName, ScriptState>,
     world: &World,
@@ -49,11 +50,12 @@ pub(crate) fn assess(
         faults.insert(Fault::SourceMissing(source));
     }
     let mut sum = 0_i32;
-    let interfaces = config.track_interfaces.iter().map(|track| {
+    let trackers = || [&config.trackers].into_iter().chain(group);
+    let interfaces = trackers().flat_map(|trackers| &trackers.interfaces).map(|track| {
         let effect = track.weight.effect(Some(world.is_running(&track.interface)));
         (effect, Fault::TrackedInterface(track.interface.clone()))
     });
-    let scripts = config.track_scripts.iter().map(|track| {
+    let scripts = trackers().flat_map(|trackers| &trackers.scripts).map(|track| {
         let up = scripts.get(&track.script).and_then(ScriptState::up);
         (track.weight.effect(up), Fault::Script(track.script.clone()))
     });
@@ -98,7 +100,7 @@ pub(crate) fn apply_faults(
     let state = instance.router.snapshot().state;
     if state != StateName::Init {
         // A script that a reload adds must not cost the address until its first result.
-        faults.retain(|fault| !matches!(fault, Fault::ScriptPending(_)));
+        faults.retain(|fault| !fault.is_pending());
     }
     if faults == instance.faults {
         return;
@@ -110,7 +112,7 @@ pub(crate) fn apply_faults(
         return;
     }
     // Until the first result of a script it waits quietly, without a FAULT to tell anybody of.
-    let only_pending = instance.faults.iter().all(|fault| matches!(fault, Fault::ScriptPending(_)));
+    let only_pending = instance.faults.iter().all(Fault::is_pending);
     if state == StateName::Init && only_pending {
         return;
     }

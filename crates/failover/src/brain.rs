@@ -12,6 +12,7 @@ use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
 use crate::{
     Config, Event, Fault, Input, InstanceConfig, InstanceEvent, Output,
     assess::{apply_faults, apply_weight, assess},
+    group::Groups,
     instance::Instance,
     tracker::ScriptState,
     world::World,
@@ -26,6 +27,7 @@ pub struct Brain {
     startup_delay: Duration,
     instances: BTreeMap<InstanceName, Instance>,
     scripts: BTreeMap<ScriptName, ScriptState>,
+    groups: Groups,
     world: World,
     phase: Phase,
     listeners: BTreeMap<IfIndex, Listener>,
@@ -68,8 +70,8 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, startup_delay } = config;
-        Self {
+        let Config { instances, scripts, groups, startup_delay } = config;
+        let mut brain = Self {
             startup_delay,
             instances: instances
                 .into_iter()
@@ -79,19 +81,23 @@ impl Brain {
                 .into_iter()
                 .map(|config| (config.name.clone(), ScriptState::new(config)))
                 .collect(),
+            groups: Groups::default(),
             world: World::default(),
             phase: Phase::Gathering,
             listeners: BTreeMap::new(),
             deaf: BTreeSet::new(),
             retry_at: None,
             outputs: VecDeque::new(),
-        }
+        };
+        brain.reconfigure_groups(now, groups);
+        brain
     }
 
     /// Begins, once the interfaces and addresses of the machine are known. Instances in `adopt` were
     /// master in a process that died a moment ago and go on as master; all other leftovers of their
     /// addresses are removed.
     pub fn start(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
+        let adopt = &self.groups.whole(adopt);
         for (name, instance) in &self.instances {
             if !adopt.contains(name) {
                 instance.clean(&self.world, &mut self.outputs);
@@ -132,10 +138,17 @@ impl Brain {
             self.listeners.retain(|index, _| !deaf.contains(index));
             self.update_listeners();
         }
-        for instance in self.instances.values_mut() {
-            if instance.next_deadline().is_some_and(|at| at <= now) {
-                instance.handle_timeout(now, &self.world, &mut self.outputs);
+        let is_due = |instance: &Instance| instance.next_deadline().is_some_and(|at| at <= now);
+        let due = self.instances.iter().filter(|(_, instance)| is_due(instance));
+        let due: Vec<_> = due.map(|(name, _)| name.clone()).collect();
+        for name in due {
+            let held_back = self.groups.held_back(now, &name, &self.instances);
+            let Some(instance) = self.instances.get_mut(&name) else { continue };
+            if let Some(until) = held_back {
+                instance.router.defer(until);
             }
+            instance.handle_timeout(now, &self.world, &mut self.outputs);
+            self.settle(now, &name);
         }
     }
 
@@ -224,7 +237,18 @@ impl Brain {
         for (name, config) in wanted {
             self.create(now, name, config);
         }
+        self.reconfigure_groups(now, config.groups);
         self.evaluate(now);
+    }
+
+    fn reconfigure_groups(&mut self, now: Instant, groups: Vec<crate::GroupConfig>) {
+        let (instances, out) = (&mut self.instances, &mut self.outputs);
+        self.groups.reconfigure(now, groups, instances, &self.world, out);
+    }
+
+    fn settle(&mut self, now: Instant, name: &InstanceName) {
+        let (instances, out) = (&mut self.instances, &mut self.outputs);
+        self.groups.settle(now, name, instances, &self.world, out);
     }
 
     fn reconfigure_scripts(&mut self, scripts: Vec<crate::ScriptConfig>) {
@@ -259,6 +283,7 @@ impl Brain {
     fn create(&mut self, now: Instant, name: InstanceName, config: InstanceConfig) {
         let instance = Instance::new(config, now);
         instance.clean(&self.world, &mut self.outputs);
+        self.groups.forget(&name);
         self.instances.insert(name, instance);
     }
 
@@ -298,15 +323,18 @@ impl Brain {
         };
         let addressee = self
             .instances
-            .values_mut()
-            .filter(|instance| {
+            .iter_mut()
+            .filter(|(_, instance)| {
                 instance.index == Some(index)
                     && vrid == Some(instance.config.router.vrid.get())
                     && rank(instance) < 2
             })
-            .min_by_key(|instance| rank(instance));
-        if let Some(instance) = addressee {
+            .min_by_key(|(_, instance)| rank(instance));
+        if let Some((name, instance)) = addressee {
             instance.feed(now, RouterInput::Datagram(datagram), &self.world, &mut self.outputs);
+            let name = name.clone();
+            self.groups.heard(now, &name, &mut self.instances);
+            self.settle(now, &name);
         }
     }
 
@@ -367,7 +395,8 @@ impl Brain {
             .flat_map(|instance| &instance.config.addresses)
             .map(|address| address.prefix.address())
             .collect();
-        for instance in self.instances.values_mut() {
+        let mut assessed = BTreeMap::new();
+        for (name, instance) in &mut self.instances {
             let config = &instance.config;
             // What is left to send goes where the interface was, whatever its name is now.
             let index = self.world.index(&config.interface);
@@ -382,17 +411,29 @@ impl Brain {
                     instance.feed(now, input, &self.world, &mut self.outputs);
                 }
             }
-            let (weight, mut faults) = assess(&instance.config, source, &self.scripts, &self.world);
+            let (weight, mut faults) = assess(
+                &instance.config,
+                self.groups.trackers(name),
+                source,
+                &self.scripts,
+                &self.world,
+            );
             faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
             apply_weight(now, instance, weight, &self.world, &mut self.outputs);
             if index.is_some_and(|index| self.deaf.contains(&index)) {
                 faults.insert(Fault::CannotListen(instance.config.interface.clone()));
             }
+            assessed.insert(name.clone(), faults);
+        }
+        self.groups.share_faults(&mut assessed);
+        for (instance, faults) in self.instances.values_mut().zip(assessed.into_values()) {
             apply_faults(now, instance, faults, &self.world, &mut self.outputs);
-            instance.index = index;
+            instance.index = self.world.index(&instance.config.interface);
         }
         self.update_listeners();
         self.start_waiting(now, adopt);
+        let (instances, out) = (&mut self.instances, &mut self.outputs);
+        self.groups.settle_all(now, instances, &self.world, out);
     }
 
     /// Starts the instances that wait for nothing any more.

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{InstanceName, InterfaceName, ScriptName, VirtualAddress};
+use standfast_types::{GroupName, InstanceName, InterfaceName, ScriptName, VirtualAddress};
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub struct Config {
     pub instances: Vec<InstanceConfig>,
     /// The scripts that any instance tracks; names are unique.
     pub scripts: Vec<ScriptConfig>,
+    /// The sync groups; names are unique, and no instance is in two.
+    pub groups: Vec<GroupConfig>,
     /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
     pub startup_delay: Duration,
 }
@@ -33,10 +35,28 @@ pub struct InstanceConfig {
     pub track_primary: bool,
     /// Addresses to hold as master: `virtual_ipaddress`, then `virtual_ipaddress_excluded`.
     pub addresses: Vec<VirtualAddress>,
+    /// What it follows.
+    pub trackers: Trackers,
+}
+
+/// One `vrrp_sync_group`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupConfig {
+    /// Its name.
+    pub name: GroupName,
+    /// Its instances; those that do not exist are no members.
+    pub members: Vec<InstanceName>,
+    /// What every member follows.
+    pub trackers: Trackers,
+}
+
+/// What an instance, or every member of a sync group, follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trackers {
     /// `track_interface`.
-    pub track_interfaces: Vec<TrackInterface>,
+    pub interfaces: Vec<TrackInterface>,
     /// `track_script`.
-    pub track_scripts: Vec<TrackScript>,
+    pub scripts: Vec<TrackScript>,
 }
 
 /// One line of `track_interface`.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    IfIndex, InstanceName, InterfaceName, Prefix, Priority, ScriptName, VirtualAddress, Vrid,
+    GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority, ScriptName, VirtualAddress,
+    Vrid,
 };
-use standfast_vrrp::Datagram;
+use standfast_vrrp::{Datagram, StateName};
 
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
@@ -160,6 +161,17 @@ pub enum Event {
         /// Whether it counts as up now.
         up: bool,
     },
+    /// The members of a sync group changed together. Comes behind their own events.
+    Group {
+        /// Which.
+        name: GroupName,
+        /// Before.
+        from: StateName,
+        /// After.
+        to: StateName,
+        /// The member that changed first.
+        leader: InstanceName,
+    },
 }
 
 /// Something that happened to an instance.
@@ -229,4 +241,16 @@ pub enum Fault {
     AddressRefused(IpAddr),
     /// A tracked script without weight has not ended for the first time yet.
     ScriptPending(ScriptName),
+    /// This member of its sync group cannot take part.
+    Member(InstanceName),
+    /// This member of its sync group waits for something that is not known yet.
+    MemberPending(InstanceName),
+}
+
+impl Fault {
+    /// Whether it only waits for something that is not known yet.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        matches!(self, Self::ScriptPending(_) | Self::MemberPending(_))
+    }
 }

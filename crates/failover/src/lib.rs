@@ -8,10 +8,14 @@ mod assess;
 mod brain;
 mod config;
 mod event;
+mod group;
 mod instance;
 mod tracker;
 mod world;
 
 pub use brain::{Brain, InstanceSnapshot};
-pub use config::{Config, InstanceConfig, ScriptConfig, TrackInterface, TrackScript, Weight};
+pub use config::{
+    Config, GroupConfig, InstanceConfig, ScriptConfig, TrackInterface, TrackScript, Trackers,
+    Weight,
+};
 pub use event::{Event, Fault, Input, InstanceEvent, Output};

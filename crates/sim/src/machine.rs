@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use standfast_failover::{Brain, Config, Event, Input, InstanceConfig, Output};
+use standfast_failover::{Brain, Config, Event, Input, InstanceConfig, Output, Trackers};
 use standfast_types::{IfIndex, InstanceName, Instant, Prefix, Priority, VirtualAddress, Vrid};
 
 /// The address that the machines of [`node`] share.
@@ -32,8 +32,7 @@ pub fn node(host: u8, priority: u8) -> (Ipv4Addr, Config) {
         track_source: false,
         track_primary: true,
         addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS.into()), "eth0".into())],
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
+        trackers: Trackers::default(),
     };
     let config = Config { instances: vec![instance], ..Config::default() };
     (Ipv4Addr::new(192, 0, 2, host), config)

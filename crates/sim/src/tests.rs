@@ -151,7 +151,7 @@ fn a_failing_script_moves_the_address_only_when_its_weight_outweighs_the_gap() {
         nodes[0].1.scripts =
             vec![ScriptConfig { name: "check".into(), rise: 1, fall: 1, init_fail: false }];
         let weight = Weight { value: weight, reverse: false };
-        nodes[0].1.instances[0].track_scripts =
+        nodes[0].1.instances[0].trackers.scripts =
             vec![TrackScript { script: "check".into(), weight }];
         let mut cluster = settled(nodes);
         cluster.script(0, "check", false);

@@ -144,6 +144,8 @@ names! {
     BfdName;
     /// The name of a `vrrp_instance`.
     InstanceName;
+    /// The name of a `vrrp_sync_group`.
+    GroupName;
     /// The name of a network interface.
     InterfaceName;
     /// The name of a `vrrp_script`.

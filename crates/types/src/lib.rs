@@ -11,7 +11,9 @@ mod time;
 mod virtual_address;
 
 pub use address::{Prefix, PrefixError};
-pub use id::{BfdName, IfIndex, InstanceName, InterfaceName, Priority, ScriptName, Vrid};
+pub use id::{
+    BfdName, GroupName, IfIndex, InstanceName, InterfaceName, Priority, ScriptName, Vrid,
+};
 pub use rng::Rng;
 pub use time::{AdvertInterval, Instant, IntervalError, WallClock};
 pub use virtual_address::{Broadcast, Scope, VirtualAddress};

@@ -31,5 +31,5 @@ pub mod timers;
 pub use config::{
     Announcements, ChecksumMode, Config, Password, Preempt, Transport, UnicastPeer, Version,
 };
-pub use output::{Cause, Datagram, Discard, Event, Input, Output, Reason, StateName};
-pub use router::{Router, Snapshot};
+pub use output::{Cause, Datagram, Discard, Event, Input, Output, Reason, Seat, StateName};
+pub use router::{Router, Snapshot, Takeover};

@@ -27,6 +27,21 @@ pub enum Input<'a> {
     Release,
     /// While letting go: the successor has announced every address.
     HandedOver,
+    /// Its place in a sync group, if it is in one. Comes before [`Self::Start`].
+    Seat(Option<Seat>),
+    /// Its sync group takes over: a backup does so as well.
+    TakeOver,
+    /// Its sync group lets go: a master becomes backup.
+    StepDown,
+}
+
+/// A place in a sync group, whose members are master together or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Its election decides where those of the members contradict each other.
+    pub lead: bool,
+    /// All members own their addresses; else none of them starts as master.
+    pub owners: bool,
 }
 
 /// A VRRP message as it arrived.
@@ -186,6 +201,8 @@ pub enum Cause {
     Fault,
     /// All that it needs is back.
     Recovered,
+    /// Another member of its sync group changed.
+    Group,
     /// This process was late by more than the peers wait; others may have taken over.
     Late {
         /// How late the advert was.

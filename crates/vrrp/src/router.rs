@@ -14,18 +14,22 @@
 //!                        STOP
 //! ```
 
+mod seat;
+
 use std::{collections::BTreeSet, collections::VecDeque, net::Ipv4Addr, time::Duration};
 
 use standfast_types::{Instant, Priority};
 use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
 
 use crate::{
-    Cause, ChecksumMode, Config, Datagram, Event, Input, Output, Preempt, Reason, StateName,
+    Cause, ChecksumMode, Config, Datagram, Event, Input, Output, Preempt, Reason, Seat, StateName,
     Transport, Version,
     admission::{Advert, admit},
     state::{Backup, DownTimer, Heard, Master, Releasing, State},
     timers,
 };
+
+pub use seat::Takeover;
 
 /// How long addresses stay after the successor announced them, for replies under way.
 const LINGER: Duration = Duration::from_millis(10);
@@ -44,6 +48,8 @@ pub struct Router {
     source: Option<Ipv4Addr>,
     state: State,
     since: Instant,
+    /// Its place in a sync group.
+    seat: Option<Seat>,
     old_checksum_peers: BTreeSet<Ipv4Addr>,
     outputs: VecDeque<Output>,
 }
@@ -72,6 +78,7 @@ impl Router {
             source: None,
             state: State::Init,
             since: now,
+            seat: None,
             old_checksum_peers: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -116,7 +123,8 @@ impl Router {
             State::Backup(backup) => {
                 let down = (self.master_down_at(backup), Reason::MasterDown);
                 let preempt = backup.preempt_at.map(|at| (at, Reason::Preempt));
-                [Some(down), preempt].into_iter().flatten().min_by_key(|&(at, _)| at)
+                let first = [Some(down), preempt].into_iter().flatten().min_by_key(|&(at, _)| at);
+                first.map(|(at, reason)| (at.max(backup.not_before), reason))
             }
             State::Master(master) => {
                 let advert = Some((master.advert_at, Reason::Advert));
@@ -146,6 +154,9 @@ impl Router {
             }
             Input::Source(source) => self.source = Some(source),
             Input::Release => self.release(now),
+            Input::Seat(seat) => self.seat = seat,
+            Input::TakeOver => self.take_over(now),
+            Input::StepDown => self.step_down(now),
             Input::HandedOver => {
                 if let State::Releasing(releasing) = &mut self.state {
                     releasing.until = releasing.until.min(now + LINGER);
@@ -161,7 +172,8 @@ impl Router {
         match &self.state {
             State::Init | State::Fault | State::Stopped => {}
             State::Backup(backup) => {
-                let overdue = now.saturating_since(self.master_down_at(backup));
+                let due = self.master_down_at(backup).max(backup.not_before);
+                let overdue = now.saturating_since(due);
                 match self.takeover_cause(backup, now) {
                     // Not the master was silent: we were deaf. Listen for one more interval.
                     Some(_) if overdue > backup.timer.interval.duration() => self.listen_again(now),
@@ -244,7 +256,7 @@ impl Router {
     }
 
     fn start(&mut self, now: Instant, cause: Cause) {
-        if self.priority.is_owner() {
+        if self.priority.is_owner() && self.seat.is_none_or(|seat| seat.owners) {
             self.become_master(now, Cause::Owner);
         } else {
             self.become_backup(now, cause, self.config.down_timer_adverts);
@@ -464,12 +476,16 @@ impl Router {
     fn advert_as_master(&mut self, now: Instant, advert: Advert) {
         let Advert { source, priority, .. } = advert;
         if priority == 0 {
+            self.end_contest();
             // RFC 9568, 6.4.3: whoever waits for the next master learns at once that it is here.
             self.advertise_now(now);
             return;
         }
         let own = self.priority.get();
         let tie = priority == own && self.source.is_some_and(|address| source > address);
+        if (priority > own || tie) && self.withstands(now) {
+            return;
+        }
         if priority > own || tie {
             self.yield_to(now, advert, tie);
             return;

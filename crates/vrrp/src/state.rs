@@ -24,6 +24,8 @@ pub(crate) struct Backup {
     /// The living master that we are about to take over from.
     pub(crate) outranked: Option<Heard>,
     pub(crate) preempt_at: Option<Instant>,
+    /// Its sync group does not take over before this.
+    pub(crate) not_before: Instant,
 }
 
 /// The master-down timer. Its end also depends on our priority, which may change meanwhile.
@@ -52,6 +54,15 @@ pub(crate) struct Master {
     pub(crate) quiet_until: Instant,
     /// The master that it took over from while that one was alive, until its last advert.
     pub(crate) taken_from: Option<Ipv4Addr>,
+    /// A better master that a member of a sync group does not yield to yet.
+    pub(crate) contest: Option<Contest>,
+}
+
+/// Adverts of a better master that its own sync group may call back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contest {
+    pub(crate) since: Instant,
+    pub(crate) last: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +85,7 @@ impl State {
 
 impl Backup {
     pub(crate) const fn new(timer: DownTimer) -> Self {
-        Self { timer, master: None, outranked: None, preempt_at: None }
+        Self { not_before: timer.since, timer, master: None, outranked: None, preempt_at: None }
     }
 }
 
@@ -89,6 +100,7 @@ impl Master {
             refresh_at: (!refresh.is_zero()).then(|| now + refresh),
             quiet_until: now,
             taken_from: None,
+            contest: None,
         }
     }
 }

@@ -14,11 +14,13 @@ pub(super) struct Tracker<'a> {
 /// The weighted trackers of an instance.
 pub(super) fn trackers(instance: &InstanceConfig) -> Vec<Tracker<'_>> {
     let scripts = instance
-        .track_scripts
+        .trackers
+        .scripts
         .iter()
         .map(|tracker| Tracker { name: tracker.script.as_str(), weight: tracker.weight });
     let interfaces = instance
-        .track_interfaces
+        .trackers
+        .interfaces
         .iter()
         .map(|tracker| Tracker { name: tracker.interface.as_str(), weight: tracker.weight });
     scripts.chain(interfaces).filter(|tracker| tracker.weight.value != 0).collect()

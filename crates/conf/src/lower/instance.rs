@@ -6,16 +6,14 @@ use std::{
     time::Duration,
 };
 
-use standfast_failover::{TrackInterface, TrackScript};
 use standfast_types::{Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
-use super::{Lowering, arguments::Read, command, global};
+use super::{Lowering, arguments::Read, command, global, tracker};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
     model::{Deleted, Notify},
-    origins::TrackerOrigin,
     source::Span,
     syntax::{Statement, Word},
     table::{self, Block, Keyword, Status},
@@ -85,8 +83,7 @@ pub(super) struct Draft {
     pub(super) unauthenticated: bool,
     pub(super) auth_type: Option<Word>,
     pub(super) auth_pass: Option<Word>,
-    pub(super) track_interfaces: Vec<(TrackInterface, TrackerOrigin)>,
-    pub(super) track_scripts: Vec<(TrackScript, TrackerOrigin)>,
+    pub(super) trackers: tracker::Drafts,
     pub(super) notify: Notify,
 }
 
@@ -155,8 +152,7 @@ impl Lowering<'_> {
             unauthenticated: false,
             auth_type: None,
             auth_pass: None,
-            track_interfaces: Vec::new(),
-            track_scripts: Vec::new(),
+            trackers: tracker::Drafts::default(),
             notify: defaults.notify.clone(),
         }
     }
@@ -222,8 +218,9 @@ impl Lowering<'_> {
             "check_unicast_src" => draft.check_source = true,
             "unicast_fault_no_peer" => draft.fault_without_peer = true,
             "authentication" => self.authentication(draft, keyword, statement),
-            "track_interface" => self.track_interface(draft, keyword, statement),
-            "track_script" => self.track_script(draft, keyword, statement),
+            "track_interface" | "track_script" => {
+                self.track(&mut draft.trackers, keyword, statement);
+            }
             "accept" => {}
             _ => self.instance_detail(draft, keyword.name, statement, read),
         }
@@ -263,7 +260,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn instance_notify(&mut self, notify: &mut Notify, name: &str, statement: &Statement) {
+    pub(super) fn instance_notify(
+        &mut self,
+        notify: &mut Notify,
+        name: &str,
+        statement: &Statement,
+    ) {
         if statement.parameters().is_empty() {
             if name == "notify_deleted" {
                 notify.deleted = Deleted::AsDeleted(None);

@@ -5,6 +5,7 @@ mod announce;
 pub(crate) mod arguments;
 pub(crate) mod command;
 mod global;
+mod group;
 mod instance;
 mod keyword;
 mod misfit;
@@ -51,6 +52,7 @@ pub(crate) struct Lowering<'a> {
     pub(crate) origins: Origins,
     pub(crate) notify: BTreeMap<InstanceName, Notify>,
     pub(crate) scripts: Vec<script::Draft>,
+    pub(crate) groups: Vec<group::Draft>,
     fifos: settings::FifoDrafts,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
@@ -77,6 +79,7 @@ pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         origins: Origins::default(),
         notify: BTreeMap::new(),
         scripts: Vec::new(),
+        groups: Vec::new(),
         fifos: settings::FifoDrafts::default(),
         addresses: BTreeMap::new(),
         routers: FxHashMap::default(),
@@ -110,6 +113,7 @@ impl Lowering<'_> {
             (Status::Active, "global_defs") => self.global_defs(keyword, statement),
             (Status::Active, "vrrp_script") => self.vrrp_script(keyword, statement),
             (Status::Active, "vrrp_instance") => self.vrrp_instance(keyword, statement),
+            (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
             (_, _) => self.announce(table::top(), keyword, statement),
         }
     }
@@ -143,6 +147,7 @@ impl Lowering<'_> {
     }
 
     fn finish(mut self) -> Lowered {
+        self.lower_groups();
         self.lower_scripts();
         self.lower_fifos();
         self.announcements();

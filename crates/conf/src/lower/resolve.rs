@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use standfast_failover::InstanceConfig;
+use standfast_failover::{InstanceConfig, Trackers};
 use standfast_types::{
     AdvertInterval, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
 };
@@ -52,7 +52,10 @@ impl Lowering<'_> {
         if draft.notify != Notify::default() {
             self.notify.insert(name.clone(), draft.notify.clone());
         }
-        let track_interfaces = self.track_interfaces(&draft, &interface);
+        let trackers = Trackers {
+            interfaces: self.track_interfaces(&draft, &interface),
+            ..draft.trackers.trackers()
+        };
         self.model.failover.instances.push(InstanceConfig {
             name,
             interface,
@@ -61,8 +64,7 @@ impl Lowering<'_> {
             track_source: draft.track_source,
             track_primary: draft.track_primary,
             addresses,
-            track_interfaces,
-            track_scripts: draft.track_scripts.into_iter().map(|(tracker, _)| tracker).collect(),
+            trackers,
         });
     }
 
@@ -380,7 +382,7 @@ impl Lowering<'_> {
         own: &InterfaceName,
     ) -> Vec<standfast_failover::TrackInterface> {
         let mut kept = Vec::new();
-        for (tracker, origin) in &draft.track_interfaces {
+        for (tracker, origin) in &draft.trackers.interfaces {
             if tracker.interface != *own {
                 kept.push(tracker.clone());
                 continue;
@@ -451,12 +453,14 @@ impl Draft {
             peers: self.peers_span,
             addresses: self.addresses_span,
             track_scripts: self
-                .track_scripts
+                .trackers
+                .scripts
                 .iter()
                 .map(|(tracker, origin)| (tracker.script.clone(), *origin))
                 .collect(),
             track_interfaces: self
-                .track_interfaces
+                .trackers
+                .interfaces
                 .iter()
                 .map(|(tracker, origin)| (tracker.interface.clone(), *origin))
                 .collect(),

@@ -1,8 +1,8 @@
 //! Lines of `track_interface` and `track_script`.
 
-use standfast_failover::{TrackInterface, TrackScript, Weight};
+use standfast_failover::{TrackInterface, TrackScript, Trackers, Weight};
 
-use super::{Lowering, arguments::Read, instance::Draft};
+use super::{Lowering, arguments::Read};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -12,15 +12,45 @@ use crate::{
     table::{self, Keyword, Value},
 };
 
+/// The lines of an instance's or a sync group's lists.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drafts {
+    pub(super) interfaces: Vec<(TrackInterface, TrackerOrigin)>,
+    pub(super) scripts: Vec<(TrackScript, TrackerOrigin)>,
+}
+
+impl Drafts {
+    pub(super) fn trackers(&self) -> Trackers {
+        Trackers {
+            interfaces: self.interfaces.iter().map(|(tracker, _)| tracker.clone()).collect(),
+            scripts: self.scripts.iter().map(|(tracker, _)| tracker.clone()).collect(),
+        }
+    }
+}
+
 impl Lowering<'_> {
-    pub(super) fn track_interface(
+    /// Reads one of the lists.
+    pub(super) fn track(
         &mut self,
-        draft: &mut Draft,
+        drafts: &mut Drafts,
+        keyword: &'static Keyword,
+        list: &Statement,
+    ) {
+        match keyword.name {
+            "track_interface" => self.track_interface(drafts, keyword, list),
+            "track_script" => self.track_script(drafts, keyword, list),
+            _ => {}
+        }
+    }
+
+    fn track_interface(
+        &mut self,
+        draft: &mut Drafts,
         keyword: &'static Keyword,
         block: &Statement,
     ) {
         for (word, read) in self.entries(keyword, block) {
-            let known = draft.track_interfaces.iter();
+            let known = draft.interfaces.iter();
             if known.clone().any(|(known, _)| known.interface.as_str() == word.text) {
                 self.tracked_twice(word);
                 continue;
@@ -28,18 +58,13 @@ impl Lowering<'_> {
             let (weight, span) = tracker_weight(&read, Weight::default());
             let tracker = TrackInterface { interface: word.text.as_str().into(), weight };
             let origin = TrackerOrigin { name: word.span, weight: span };
-            draft.track_interfaces.push((tracker, origin));
+            draft.interfaces.push((tracker, origin));
         }
     }
 
-    pub(super) fn track_script(
-        &mut self,
-        draft: &mut Draft,
-        keyword: &'static Keyword,
-        block: &Statement,
-    ) {
+    fn track_script(&mut self, draft: &mut Drafts, keyword: &'static Keyword, block: &Statement) {
         for (word, read) in self.entries(keyword, block) {
-            if draft.track_scripts.iter().any(|(known, _)| known.script.as_str() == word.text) {
+            if draft.scripts.iter().any(|(known, _)| known.script.as_str() == word.text) {
                 self.tracked_twice(word);
                 continue;
             }
@@ -53,7 +78,7 @@ impl Lowering<'_> {
             let weight_span = span.or(script.weight_span);
             let tracker = TrackScript { script: word.text.as_str().into(), weight };
             let origin = TrackerOrigin { name: word.span, weight: weight_span };
-            draft.track_scripts.push((tracker, origin));
+            draft.scripts.push((tracker, origin));
         }
     }
 

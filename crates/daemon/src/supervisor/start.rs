@@ -20,8 +20,8 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options, channel::Channel, fifos::Fifos, log::Log, message::ToPulse, notify::Notifications,
-    respawn::Respawn, scripts::Scripts, signals, status::Board,
+    Options, channel::Channel, fifos::Fifos, log::Log, message::ToPulse, news::Subject,
+    notify::Notifications, respawn::Respawn, scripts::Scripts, signals, status::Board,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
@@ -161,9 +161,15 @@ impl Supervisor {
 /// The hidden argument of pulse, whose standard input is its line to the supervisor.
 pub const PULSE_ARGUMENT: &str = "--pulse";
 
-/// How each instance reports, those included that run no command.
-pub(super) fn notify_of(model: &Model) -> BTreeMap<InstanceName, Notify> {
-    let notify = |name: &InstanceName| model.notify.get(name).cloned().unwrap_or_default();
-    let instances = model.failover.instances.iter();
-    instances.map(|instance| (instance.name.clone(), notify(&instance.name))).collect()
+/// How each instance and sync group reports, those included that run no command.
+pub(super) fn notify_of(model: &Model) -> BTreeMap<Subject, Notify> {
+    let instances = model.failover.instances.iter().map(|instance| {
+        let notify = model.notify.get(&instance.name).cloned().unwrap_or_default();
+        (Subject::Instance(instance.name.clone()), notify)
+    });
+    let groups = model.failover.groups.iter().map(|group| {
+        let notify = model.group_notify.get(&group.name).cloned().unwrap_or_default();
+        (Subject::Group(group.name.clone()), notify)
+    });
+    instances.chain(groups).collect()
 }

@@ -2,7 +2,7 @@ use standfast_types::{Priority, VirtualAddress};
 use standfast_vrrp::{Cause, Router};
 
 use super::*;
-use crate::{ScriptConfig, TrackInterface, TrackScript, Weight};
+use crate::{ScriptConfig, TrackInterface, TrackScript, Trackers, Weight};
 
 const ETH0: IfIndex = IfIndex::new(2);
 const ETH1: IfIndex = IfIndex::new(3);
@@ -24,19 +24,18 @@ fn instance(name: &str, vrid: u8, address: Ipv4Addr) -> InstanceConfig {
         track_source: false,
         track_primary: true,
         addresses: vec![VirtualAddress::new(prefix, "eth0".into())],
-        track_interfaces: Vec::new(),
-        track_scripts: Vec::new(),
+        trackers: Trackers::default(),
     }
 }
 
 fn config(instances: Vec<InstanceConfig>) -> Config {
-    Config { instances, scripts: Vec::new(), startup_delay: Duration::ZERO }
+    Config { instances, ..Config::default() }
 }
 
 fn tracked(weight: i16) -> Config {
     let mut instance = instance("V", 51, ADDRESS);
     let weight = Weight { value: weight, reverse: false };
-    instance.track_scripts.push(TrackScript { script: "check".into(), weight });
+    instance.trackers.scripts.push(TrackScript { script: "check".into(), weight });
     let script = ScriptConfig { name: "check".into(), rise: 1, fall: 1, init_fail: false };
     Config { scripts: vec![script], ..config(vec![instance]) }
 }
@@ -275,9 +274,9 @@ fn a_tracked_interface_counts_as_its_weight_says() {
         interface: "eth1".into(),
         weight: Weight { value, reverse: false },
     };
-    faulty.track_interfaces = vec![track(0)];
+    faulty.trackers.interfaces = vec![track(0)];
     let mut weighted = instance("W", 52, PEER);
-    weighted.track_interfaces = vec![track(-30)];
+    weighted.trackers.interfaces = vec![track(-30)];
     let mut machine = Machine::started(config(vec![faulty, weighted]));
     assert_eq!(machine.state("V"), StateName::Fault);
     assert_eq!(machine.snapshot("W").router.priority.get(), 70);

@@ -292,7 +292,7 @@ fn virtual_addresses(instance: &InstanceConfig) -> impl Iterator<Item = Ipv4Addr
 /// The interfaces that an instance needs.
 fn named(instance: &InstanceConfig) -> BTreeSet<String> {
     let addresses = instance.addresses.iter().map(|address| &address.interface);
-    let tracked = instance.track_interfaces.iter().map(|tracked| &tracked.interface);
+    let tracked = instance.trackers.interfaces.iter().map(|tracked| &tracked.interface);
     let all = std::iter::once(&instance.interface).chain(addresses).chain(tracked);
     all.map(ToString::to_string).collect()
 }
@@ -300,7 +300,7 @@ fn named(instance: &InstanceConfig) -> BTreeSet<String> {
 /// The priority when every script succeeds.
 fn healthy(instance: &InstanceConfig) -> u16 {
     let base = i32::from(instance.router.priority.get());
-    let gains = instance.track_scripts.iter().filter(|script| !script.weight.reverse);
+    let gains = instance.trackers.scripts.iter().filter(|script| !script.weight.reverse);
     let gain: i32 = gains.map(|script| i32::from(script.weight.value).max(0)).sum();
     let priority = if base == 255 { base } else { (base + gain).clamp(1, 254) };
     u16::try_from(priority).unwrap_or(254)
