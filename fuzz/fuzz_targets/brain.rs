@@ -2,7 +2,10 @@
 //! it never holds an address outside MASTER.
 #![no_main]
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use libfuzzer_sys::fuzz_target;
 use standfast_failover::{
@@ -12,8 +15,8 @@ use standfast_types::{IfIndex, Instant, Prefix, Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Datagram, Preempt, StateName, Version};
 
 const INDEX: IfIndex = IfIndex::new(2);
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
-const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = bytes.iter().copied();
@@ -21,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut now = Instant::ZERO;
     let mut brain = Brain::new(config(shape), now);
     brain.handle_input(now, Input::Link { index: INDEX, name: "eth0".into(), running: true });
-    brain.handle_input(now, Input::Address { index: INDEX, address: OWN.into(), ours: false });
+    brain.handle_input(now, Input::Address { index: INDEX, address: OWN, ours: false });
     brain.start(now, &Default::default());
     drain(&mut brain);
     while let Some(kind) = bytes.next() {
@@ -50,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
             3 => brain.handle_input(now, Input::LinkGone { index: INDEX }),
             4 => {
-                let address = if argument & 1 == 1 { ADDRESS } else { OWN }.into();
+                let address = if argument & 1 == 1 { ADDRESS } else { OWN };
                 let input = if argument & 2 == 2 {
                     Input::Address { index: INDEX, address, ours: argument & 4 == 4 }
                 } else {
@@ -88,8 +91,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn advert(brain: &mut Brain, now: Instant, payload: &[u8]) {
     let datagram = Datagram {
-        source: Ipv4Addr::new(192, 0, 2, 3),
-        destination: Ipv4Addr::new(224, 0, 0, 18),
+        source: Ipv4Addr::new(192, 0, 2, 3).into(),
+        destination: Ipv4Addr::new(224, 0, 0, 18).into(),
         ttl: 255,
         payload,
     };
@@ -124,7 +127,7 @@ fn config(shape: u8) -> Config {
         source: None,
         track_source: false,
         track_primary: true,
-        addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS.into()), "eth0".into())],
+        addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS), "eth0".into())],
         trackers: Trackers { scripts: tracks, ..Trackers::default() },
     };
     let script = ScriptConfig { name: "check".into(), rise: 1, fall: 2, init_fail: false };

@@ -84,7 +84,7 @@ codes! {
     GroupNotMulticast = 311, "The address is no multicast group; the default group stays in use.";
     AdvertInterval = 312, "The advert interval is out of its version's range or was rounded. VRRPv2 carries whole seconds 1 to 255, VRRPv3 0.01 to 40.95 s.";
     InterfaceMissing = 313, "An instance needs an interface that is not the loopback; it is left out.";
-    Ipv6Instance = 314, "IPv6 instances are not active in this version; the instance is left out.";
+    LinkLocalFirst = 314, "The first address of an IPv6 instance should be link-local (RFC 9568, section 5.2.9).";
     AddressMissing = 315, "The instance has no virtual address.";
     BadAddress = 316, "The text is no address, or none that fits there; the line is ignored.";
     PeerIsSelf = 317, "A unicast peer is the instance's own source address.";

@@ -118,7 +118,7 @@ fn a_director_runs_with_its_mistakes_named() {
     let model = loaded.model.as_ref().expect("runs");
     let instance = &model.failover.instances[0];
     assert_eq!(instance.addresses[0].label.as_deref(), Some("eth0:1"));
-    assert_eq!(instance.source, Some(Ipv4Addr::new(192, 168, 10, 10)));
+    assert_eq!(instance.source, Some(Ipv4Addr::new(192, 168, 10, 10).into()));
     let notify = &model.notify["VI_1"];
     let master = notify.master.as_ref().expect("notify_master");
     assert_eq!(master.argv, ["/bin/bash", "/etc/keepalived/notify.sh", "master"]);

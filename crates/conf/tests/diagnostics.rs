@@ -335,11 +335,16 @@ fn a_peer_is_another_node() {
 }
 
 #[test]
-fn an_ipv6_instance_is_left_out_and_the_others_run() {
-    let six = instance("").replace("VI_1", "VI_6").replace("192.0.2.100/24", "fe80::1");
-    let loaded = load(&(six + &instance("")));
-    expect(&loaded, Code::Ipv6Instance, 1, "VI_6", "");
-    assert_eq!(loaded.model.expect("runs").failover.instances.len(), 1);
+fn an_ipv6_instance_runs_with_version_3_and_should_begin_with_a_link_local_address() {
+    let six = |address| instance("").replace("192.0.2.100/24", address);
+    let loaded = load(&six("2001:db8::1/64"));
+    expect(&loaded, Code::LinkLocalFirst, 4, "2001:db8::1/64", "fe80::/64");
+    let proper = load(&six("fe80::1"));
+    assert_eq!(warnings(&proper), []);
+    let model = proper.model.expect("runs");
+    let router = &model.failover.instances[0].router;
+    assert_eq!(router.version, standfast_vrrp::Version::V3);
+    assert_eq!(router.family, standfast_types::Family::V6);
 }
 
 #[test]

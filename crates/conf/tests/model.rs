@@ -28,7 +28,7 @@ fn an_instance_without_more_has_keepaliveds_defaults() {
     let vrid = standfast_types::Vrid::new(51).expect("51");
     let priority = standfast_types::Priority::new(100).expect("100");
     let mut expected = standfast_vrrp::Config::new(vrid, priority);
-    expected.addresses = vec![std::net::Ipv4Addr::new(192, 0, 2, 100)];
+    expected.addresses = vec![std::net::Ipv4Addr::new(192, 0, 2, 100).into()];
     assert_eq!(one.router, expected);
     assert_eq!(one.addresses[0].interface.as_str(), "eth0");
     assert!(one.track_primary && !one.track_source && one.source.is_none());

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_takeover_says_who_was_silent_for_how_long() {
         let cause = Cause::MasterDown {
-            master: Some(Ipv4Addr::new(192, 0, 2, 2)),
+            master: Some(Ipv4Addr::new(192, 0, 2, 2).into()),
             silence: Duration::from_micros(3_609_375),
         };
         let (from, to) = (StateName::Backup, StateName::Master);

@@ -1,11 +1,7 @@
 //! Warnings that traffic causes are counted, not repeated: the first of a kind is logged at once, then one
 //! line a minute says how many there were.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use standfast_failover::{Event, InstanceEvent};
 use standfast_types::{InstanceName, Instant, Prefix};
@@ -16,8 +12,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// What makes two warnings the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Discarded(InstanceName, Ipv4Addr, Discard),
-    LowerPriority(InstanceName, Ipv4Addr),
+    Discarded(InstanceName, IpAddr, Discard),
+    LowerPriority(InstanceName, IpAddr),
     Restored(InstanceName, Prefix),
     Refused(InstanceName, IpAddr),
 }
@@ -80,7 +76,7 @@ mod tests {
     use super::*;
 
     fn refused(last: u8) -> Event {
-        let source = Ipv4Addr::new(192, 0, 2, last);
+        let source = std::net::Ipv4Addr::new(192, 0, 2, last).into();
         let event = Election::Discarded { source, reason: Discard::Password };
         let kind = InstanceEvent::Election { event, faults: Vec::new() };
         Event::Instance { name: "V".into(), kind }
@@ -103,7 +99,7 @@ mod tests {
         let mut flood = Flood::default();
         for source in 0..10_000_u32 {
             let event = Election::Discarded {
-                source: Ipv4Addr::from_bits(source),
+                source: std::net::Ipv4Addr::from_bits(source).into(),
                 reason: Discard::Checksum,
             };
             let kind = InstanceEvent::Election { event, faults: Vec::new() };

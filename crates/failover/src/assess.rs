@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::Ipv4Addr,
+    net::IpAddr,
 };
 
 use standfast_types::{Instant, ScriptName};
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) fn assess(
     config: &InstanceConfig,
     group: Option<&Trackers>,
-    source: Option<Ipv4Addr>,
+    source: Option<IpAddr>,
     scripts: &BTreeMap<ScriptName, ScriptState>,
     world: &World,
 ) -> (i32, BTreeSet<Fault>) {
@@ -45,7 +45,7 @@ pub(crate) fn assess(
     }
     if let Some(source) = config.source
         && config.track_source
-        && world.holders(source.into()).next().is_none()
+        && world.holders(source).next().is_none()
     {
         faults.insert(Fault::SourceMissing(source));
     }

@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     time::Duration,
 };
 
-use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName, Vrid};
+use standfast_types::{Family, IfIndex, InstanceName, Instant, InterfaceName, ScriptName, Vrid};
 use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
 
 use crate::{
@@ -30,9 +30,9 @@ pub struct Brain {
     groups: Groups,
     world: World,
     phase: Phase,
-    listeners: BTreeMap<IfIndex, Listener>,
+    listeners: BTreeMap<(IfIndex, Family), Listener>,
     /// Interfaces on which the kernel lets us hear nothing; tried again and again.
-    deaf: BTreeSet<IfIndex>,
+    deaf: BTreeSet<(IfIndex, Family)>,
     retry_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
@@ -50,7 +50,7 @@ enum Phase {
 struct Listener {
     name: InterfaceName,
     vrids: Vec<Vrid>,
-    groups: Vec<Ipv4Addr>,
+    groups: Vec<IpAddr>,
 }
 
 /// What can be seen of an instance from outside.
@@ -135,7 +135,7 @@ impl Brain {
         }
         if self.retry_at.take_if(|at| *at <= now).is_some() {
             let deaf = &self.deaf;
-            self.listeners.retain(|index, _| !deaf.contains(index));
+            self.listeners.retain(|port, _| !deaf.contains(port));
             self.update_listeners();
         }
         let is_due = |instance: &Instance| instance.next_deadline().is_some_and(|at| at <= now);
@@ -181,7 +181,9 @@ impl Brain {
                 self.address_refused(index, address, &error, lasting);
                 self.evaluate(now);
             }
-            Input::Listening { index, success } => self.handle_listening(now, index, success),
+            Input::Listening { index, family, success } => {
+                self.handle_listening(now, (index, family), success);
+            }
             Input::Script { name, success } => self.handle_script(now, &name, success),
             Input::Announced { index, address } => {
                 for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
@@ -326,6 +328,7 @@ impl Brain {
             .iter_mut()
             .filter(|(_, instance)| {
                 instance.index == Some(index)
+                    && instance.config.router.family == Family::of(datagram.source)
                     && vrid == Some(instance.config.router.vrid.get())
                     && rank(instance) < 2
             })
@@ -338,8 +341,8 @@ impl Brain {
         }
     }
 
-    fn handle_listening(&mut self, now: Instant, index: IfIndex, success: bool) {
-        let news = if success { self.deaf.remove(&index) } else { self.deaf.insert(index) };
+    fn handle_listening(&mut self, now: Instant, port: (IfIndex, Family), success: bool) {
+        let news = if success { self.deaf.remove(&port) } else { self.deaf.insert(port) };
         if !self.deaf.is_empty() {
             self.retry_at.get_or_insert(now + LISTEN_RETRY);
         }
@@ -370,8 +373,7 @@ impl Brain {
                 let kind = InstanceEvent::AddressRefused { address, error };
                 instance.emit(kind, &mut self.outputs);
                 // Without an address that is advertised nobody is served; others are extras.
-                let advertised =
-                    instance.config.router.addresses.iter().any(|own| IpAddr::V4(*own) == address);
+                let advertised = instance.config.router.addresses.contains(&address);
                 if lasting && advertised {
                     instance.refused.insert(address);
                 }
@@ -402,7 +404,8 @@ impl Brain {
             let index = self.world.index(&config.interface);
             instance.index = index.or(instance.index);
             let source = config.source.or_else(|| {
-                self.world.primary(&config.interface, |a| virtual_addresses.contains(&a))
+                let family = config.router.family;
+                self.world.primary(&config.interface, family, |a| virtual_addresses.contains(&a))
             });
             if instance.source != source {
                 instance.source = source.or(instance.source);
@@ -420,7 +423,8 @@ impl Brain {
             );
             faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
             apply_weight(now, instance, weight, &self.world, &mut self.outputs);
-            if index.is_some_and(|index| self.deaf.contains(&index)) {
+            let family = instance.config.router.family;
+            if index.is_some_and(|index| self.deaf.contains(&(index, family))) {
                 faults.insert(Fault::CannotListen(instance.config.interface.clone()));
             }
             assessed.insert(name.clone(), faults);
@@ -454,10 +458,11 @@ impl Brain {
     }
 
     fn update_listeners(&mut self) {
-        let mut wanted: BTreeMap<IfIndex, Listener> = BTreeMap::new();
+        let mut wanted: BTreeMap<(IfIndex, Family), Listener> = BTreeMap::new();
         for instance in self.instances.values() {
             let Some(index) = instance.index else { continue };
-            let listener = wanted.entry(index).or_insert_with(|| Listener {
+            let port = (index, instance.config.router.family);
+            let listener = wanted.entry(port).or_insert_with(|| Listener {
                 name: instance.config.interface.clone(),
                 vrids: Vec::new(),
                 groups: Vec::new(),
@@ -474,14 +479,15 @@ impl Brain {
             listener.vrids.sort();
             listener.vrids.dedup();
         }
-        self.deaf.retain(|index| wanted.contains_key(index));
-        for index in self.listeners.keys().filter(|index| !wanted.contains_key(index)) {
-            self.outputs.push_back(Output::Unlisten { index: *index });
+        self.deaf.retain(|port| wanted.contains_key(port));
+        for port in self.listeners.keys().filter(|port| !wanted.contains_key(port)) {
+            self.outputs.push_back(Output::Unlisten { index: port.0, family: port.1 });
         }
-        for (&index, listener) in &wanted {
-            if self.listeners.get(&index) != Some(listener) {
+        for (port, listener) in &wanted {
+            if self.listeners.get(port) != Some(listener) {
                 let Listener { name, vrids, groups } = listener.clone();
-                self.outputs.push_back(Output::Listen { index, name, vrids, groups });
+                let (index, family) = *port;
+                self.outputs.push_back(Output::Listen { index, family, name, vrids, groups });
             }
         }
         self.listeners = wanted;

@@ -1,6 +1,6 @@
 //! What one machine is configured to hold, and on what that depends.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{GroupName, InstanceName, InterfaceName, ScriptName, VirtualAddress};
@@ -27,8 +27,9 @@ pub struct InstanceConfig {
     pub interface: InterfaceName,
     /// The election.
     pub router: standfast_vrrp::Config,
-    /// Source of our adverts (`mcast_src_ip`, `unicast_src_ip`); else the interface's first address.
-    pub source: Option<Ipv4Addr>,
+    /// Source of our adverts (`mcast_src_ip`, `unicast_src_ip`); else the interface's first
+    /// address, over IPv6 its first link-local one.
+    pub source: Option<IpAddr>,
     /// FAULT while `source` is not on this machine (`track_src_ip`).
     pub track_source: bool,
     /// FAULT while `interface` is down (`dont_track_primary` clears it).

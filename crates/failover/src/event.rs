@@ -1,11 +1,11 @@
 //! What the world tells the brain, what the brain wants done, and what happened.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority, ScriptName, VirtualAddress,
-    Vrid,
+    Family, GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority, ScriptName,
+    VirtualAddress, Vrid,
 };
 use standfast_vrrp::{Datagram, StateName};
 
@@ -64,6 +64,8 @@ pub enum Input<'a> {
     Listening {
         /// The interface.
         index: IfIndex,
+        /// The protocol.
+        family: Family,
         /// Whether adverts can be heard on it.
         success: bool,
     },
@@ -74,12 +76,13 @@ pub enum Input<'a> {
         /// Whether it exited with 0.
         success: bool,
     },
-    /// Another machine announced an address by gratuitous ARP.
+    /// Another machine announced an address, by gratuitous ARP or an unsolicited neighbour
+    /// advertisement.
     Announced {
         /// The interface on which it was heard.
         index: IfIndex,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// Let go of everything, make before break, and stop.
     Release,
@@ -88,31 +91,36 @@ pub enum Input<'a> {
 /// What the brain wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Receive VRRP on an interface, for these ids and groups only; replaces what was there.
+    /// Receive VRRP on an interface over one protocol, for these ids and groups only; replaces what
+    /// was there.
     Listen {
         /// The interface.
         index: IfIndex,
+        /// The protocol.
+        family: Family,
         /// Its name.
         name: InterfaceName,
         /// Virtual router ids.
         vrids: Vec<Vrid>,
         /// Multicast groups.
-        groups: Vec<Ipv4Addr>,
+        groups: Vec<IpAddr>,
     },
-    /// Stop receiving on an interface.
+    /// Stop receiving on an interface over one protocol.
     Unlisten {
         /// The interface.
         index: IfIndex,
+        /// The protocol.
+        family: Family,
     },
     /// Send a VRRP message.
     Send {
         /// The interface.
         index: IfIndex,
         /// Source address.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Destination address.
-        destination: Ipv4Addr,
-        /// Time to live.
+        destination: IpAddr,
+        /// Time to live, or hop limit.
         ttl: u8,
         /// What follows the IP header.
         payload: Vec<u8>,
@@ -133,12 +141,12 @@ pub enum Output {
         /// The address.
         address: VirtualAddress,
     },
-    /// Send one gratuitous ARP.
+    /// Send one gratuitous ARP, or one unsolicited neighbour advertisement.
     Announce {
         /// The interface.
         index: IfIndex,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// Something happened.
     Emit(Event),
@@ -229,10 +237,10 @@ pub enum Fault {
     CannotListen(InterfaceName),
     /// The interface of one of its addresses does not exist, or is down.
     AddressInterface(InterfaceName),
-    /// Its interface has no IPv4 address to send from.
+    /// Its interface has no address to send from: over IPv6 a link-local one.
     NoSource(InterfaceName),
     /// The configured source address is not on this machine.
-    SourceMissing(Ipv4Addr),
+    SourceMissing(IpAddr),
     /// A tracked interface is down, without carrier, or missing.
     TrackedInterface(InterfaceName),
     /// A tracked script without weight fails.

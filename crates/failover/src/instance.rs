@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ pub(crate) struct Instance {
     pub(crate) config: InstanceConfig,
     pub(crate) router: Router,
     pub(crate) index: Option<IfIndex>,
-    pub(crate) source: Option<Ipv4Addr>,
+    pub(crate) source: Option<IpAddr>,
     pub(crate) faults: BTreeSet<Fault>,
     /// When the leases of its addresses are renewed; `Some` while it holds them.
     renew_at: Option<Instant>,
@@ -25,11 +25,11 @@ pub(crate) struct Instance {
     /// Addresses that others removed since it became master.
     restored: u32,
     /// While letting go: the addresses that the successor has announced.
-    announced: BTreeSet<Ipv4Addr>,
+    announced: BTreeSet<IpAddr>,
     /// Where its addresses were installed: an interface may have another name by now.
     installed: BTreeSet<(IfIndex, VirtualAddress)>,
     /// Announcements that wait for their turn (`vrrp_garp_interval`).
-    queue: VecDeque<(IfIndex, Ipv4Addr)>,
+    queue: VecDeque<(IfIndex, IpAddr)>,
     queue_at: Option<Instant>,
 }
 
@@ -170,7 +170,7 @@ impl Instance {
         &mut self,
         now: Instant,
         index: IfIndex,
-        address: Ipv4Addr,
+        address: IpAddr,
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
@@ -298,7 +298,7 @@ impl Instance {
     }
 
     /// Each address once, where it is announced.
-    fn announcements(&self, world: &World) -> impl Iterator<Item = (IfIndex, Ipv4Addr)> {
+    fn announcements(&self, world: &World) -> impl Iterator<Item = (IfIndex, IpAddr)> {
         self.config.addresses.iter().filter_map(|address| announcement(address, world))
     }
 
@@ -315,9 +315,6 @@ impl Instance {
     }
 }
 
-fn announcement(address: &VirtualAddress, world: &World) -> Option<(IfIndex, Ipv4Addr)> {
-    match address.prefix.address() {
-        IpAddr::V4(v4) => Some((world.index(&address.interface)?, v4)),
-        IpAddr::V6(_) => None,
-    }
+fn announcement(address: &VirtualAddress, world: &World) -> Option<(IfIndex, IpAddr)> {
+    Some((world.index(&address.interface)?, address.prefix.address()))
 }

@@ -1,11 +1,8 @@
 //! What is known of the machine: its interfaces and their addresses.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-use standfast_types::{IfIndex, InterfaceName};
+use standfast_types::{Family, IfIndex, InterfaceName};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
@@ -96,15 +93,22 @@ impl World {
             .map(|(&index, _)| index)
     }
 
-    /// The address to send from: the first of the interface that no virtual router moves.
+    /// The address to send from: the first of the interface that no virtual router moves. Over IPv6
+    /// it is a link-local one (RFC 9568, section 5.1.2.1).
     pub(crate) fn primary(
         &self,
         name: &InterfaceName,
+        family: Family,
         is_virtual: impl Fn(IpAddr) -> bool,
-    ) -> Option<Ipv4Addr> {
-        self.link(name)?.addresses.iter().find_map(|&(address, ours)| match address {
-            IpAddr::V4(v4) if !ours && !is_virtual(address) => Some(v4),
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
-        })
+    ) -> Option<IpAddr> {
+        let fits = |address: IpAddr| match address {
+            IpAddr::V4(_) => family == Family::V4,
+            IpAddr::V6(v6) => family == Family::V6 && v6.is_unicast_link_local(),
+        };
+        self.link(name)?
+            .addresses
+            .iter()
+            .find(|&&(address, ours)| fits(address) && !ours && !is_virtual(address))
+            .map(|&(address, _)| address)
     }
 }

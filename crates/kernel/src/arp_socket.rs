@@ -4,18 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     io::Errno,
-    net::{
-        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
-        sockopt::set_socket_recv_buffer_size,
-    },
+    net::{RecvFlags, SendFlags, recv, send},
 };
-use socket2::SockRef;
 use standfast_types::IfIndex;
 
 use crate::{
     error::{During, Error},
-    packet_filter,
-    sys::{bind_packet, set_int_option},
+    packet_filter, packet_socket,
 };
 
 /// Length of an ARP packet for IPv4 over Ethernet, without the Ethernet header.
@@ -24,9 +19,6 @@ pub const ARP_PACKET: usize = 28;
 pub const BROADCAST: [u8; 6] = [0xff; 6];
 const ETHERTYPE: u16 = 0x0806;
 const HEADER: usize = 14;
-const SOL_PACKET: i32 = 263;
-const PACKET_IGNORE_OUTGOING: i32 = 23;
-const RECEIVE_BUFFER: usize = 64 * 1024;
 
 /// One interface's socket for ARP.
 #[derive(Debug)]
@@ -47,19 +39,8 @@ impl ArpSocket {
     /// # Errors
     /// `Gone` when there is no such interface, `Refused` without `CAP_NET_RAW`.
     pub fn open(index: IfIndex) -> Result<Self, Error> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        // Protocol 0 receives nothing until it is bound, filter and all.
-        let socket = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)
+        let socket = packet_socket::open(index, ETHERTYPE, &packet_filter::gratuitous_arp())
             .during("open a socket for ARP")?;
-        SockRef::from(&socket)
-            .attach_filter(&packet_filter::gratuitous_arp())
-            .during("filter a socket for ARP")?;
-        // Missing before Linux 4.20; the caller then hears its own packets and knows them
-        // by their source.
-        let _ = set_int_option(&socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-        set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER).during("size a socket for ARP")?;
-        let index = i32::try_from(index.get()).unwrap_or(i32::MAX);
-        bind_packet(&socket, index, ETHERTYPE).during("bind a socket for ARP")?;
         Ok(Self(socket))
     }
 

@@ -75,7 +75,7 @@ impl BfdListener {
     pub fn receive(&self, buffer: &mut [u8]) -> Result<Option<ReceivedBfd>, Error> {
         loop {
             match ancillary::receive(&self.0, buffer) {
-                Ok(Arrival { source, hops: Some(ttl), length }) => {
+                Ok(Arrival { source, hops: Some(ttl), length, .. }) => {
                     return Ok(Some(ReceivedBfd { source: source.ip(), ttl, length }));
                 }
                 // It can't be judged.

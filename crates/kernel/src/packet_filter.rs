@@ -10,6 +10,7 @@ const LD_BYTE_AT_X: u16 = 0x50;
 /// X becomes four times the low half of a byte: an IPv4 header's length.
 const LDX_HEADER_LENGTH: u16 = 0xb1;
 const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_ANY_BIT: u16 = 0x45;
 const JUMP_IF_EQUAL_X: u16 = 0x1d;
 const COPY_TO_X: u16 = 0x07;
 const RETURN: u16 = 0x06;
@@ -31,13 +32,31 @@ pub(crate) fn adverts_of(vrids: &[Vrid]) -> Vec<SockFilter> {
         step(RETURN, REJECT),
         step(LD_BYTE_AT_X, 1),
     ];
+    among(&mut program, vrids);
+    program
+}
+
+/// The same on a raw IPv6 socket, where a packet starts with its VRRP header.
+pub(crate) fn adverts6_of(vrids: &[Vrid]) -> Vec<SockFilter> {
+    let mut program = vec![
+        step(LD_BYTE, 0),
+        branch(0x21, 2, 0),
+        branch(0x31, 1, 0),
+        step(RETURN, REJECT),
+        step(LD_BYTE, 1),
+    ];
+    among(&mut program, vrids);
+    program
+}
+
+/// Accepts when the byte that was loaded is one of these.
+fn among(program: &mut Vec<SockFilter>, vrids: &[Vrid]) {
     // Each test that holds jumps over the tests left and over the rejection behind them.
     for (vrid, left) in vrids.iter().zip((0..vrids.len()).rev()) {
         let past = u8::try_from(left.saturating_add(1)).unwrap_or(u8::MAX);
         program.push(branch(u32::from(vrid.get()), past, 0));
     }
     program.extend([step(RETURN, REJECT), step(RETURN, ACCEPT)]);
-    program
 }
 
 /// Lets in ARP packets whose sender and target address are the same, on a packet socket,
@@ -51,6 +70,31 @@ pub(crate) fn gratuitous_arp() -> Vec<SockFilter> {
         step(LD_WORD, 38),
         SockFilter::new(JUMP_IF_EQUAL_X, 0, 1, 0),
         step(RETURN, ACCEPT),
+        step(RETURN, REJECT),
+    ]
+}
+
+/// Lets in neighbour advertisements to all nodes that answer no solicitation, on a packet socket.
+pub(crate) fn unsolicited_advertisements() -> Vec<SockFilter> {
+    const ALL_NODES: u32 = 0xff02_0000;
+    const SOLICITED: u32 = 0x40;
+    vec![
+        step(LD_HALF, 12),
+        branch(0x86dd, 0, 13),
+        step(LD_HALF, 20),
+        // ICMPv6, hop limit 255.
+        branch(0x3aff, 0, 11),
+        step(LD_WORD, 38),
+        branch(ALL_NODES, 0, 9),
+        step(LD_WORD, 50),
+        branch(1, 0, 7),
+        step(LD_BYTE, 54),
+        branch(136, 0, 5),
+        step(LD_BYTE, 58),
+        SockFilter::new(JUMP_IF_ANY_BIT, 3, 0, SOLICITED),
+        step(LD_BYTE, 14),
+        step(RETURN, ACCEPT),
+        step(RETURN, REJECT),
         step(RETURN, REJECT),
     ]
 }

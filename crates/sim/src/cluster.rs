@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -44,7 +44,7 @@ pub struct Times {
 impl Cluster {
     /// Starts machines, each with its own address and configuration, on one segment.
     #[must_use]
-    pub fn new(nodes: Vec<(Ipv4Addr, Config)>, seed: u64) -> Self {
+    pub fn new(nodes: Vec<(IpAddr, Config)>, seed: u64) -> Self {
         let mut cluster = Self {
             now: Instant::ZERO,
             rng: Rng::from_seed(seed),
@@ -140,7 +140,7 @@ impl Cluster {
     /// The machines whose kernel has the shared address.
     #[must_use]
     pub fn holders(&self) -> Vec<usize> {
-        let has = |m: &Machine| m.addresses.contains_key(&IpAddr::V4(ADDRESS));
+        let has = |m: &Machine| m.addresses.contains_key(&ADDRESS);
         (0..self.machines.len()).filter(|&at| self.machines.get(at).is_some_and(has)).collect()
     }
 

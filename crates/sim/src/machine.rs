@@ -10,7 +10,7 @@ use standfast_failover::{Brain, Config, Event, Input, InstanceConfig, Output, Tr
 use standfast_types::{IfIndex, InstanceName, Instant, Prefix, Priority, VirtualAddress, Vrid};
 
 /// The address that the machines of [`node`] share.
-pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
 
 const INDEX: IfIndex = IfIndex::new(2);
 
@@ -19,7 +19,7 @@ const INDEX: IfIndex = IfIndex::new(2);
 /// # Panics
 /// When `priority` is 0.
 #[must_use]
-pub fn node(host: u8, priority: u8) -> (Ipv4Addr, Config) {
+pub fn node(host: u8, priority: u8) -> (IpAddr, Config) {
     let vrid = Vrid::new(51).expect("51 is not 0");
     let priority = Priority::new(priority).expect("a priority is not 0");
     let mut router = standfast_vrrp::Config::new(vrid, priority);
@@ -31,23 +31,23 @@ pub fn node(host: u8, priority: u8) -> (Ipv4Addr, Config) {
         source: None,
         track_source: false,
         track_primary: true,
-        addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS.into()), "eth0".into())],
+        addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS), "eth0".into())],
         trackers: Trackers::default(),
     };
     let config = Config { instances: vec![instance], ..Config::default() };
-    (Ipv4Addr::new(192, 0, 2, host), config)
+    (IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)), config)
 }
 
 /// What a machine puts on the wire.
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
-    Vrrp { source: Ipv4Addr, destination: Ipv4Addr, ttl: u8, payload: Vec<u8> },
-    Announcement(Ipv4Addr),
+    Vrrp { source: IpAddr, destination: IpAddr, ttl: u8, payload: Vec<u8> },
+    Announcement(IpAddr),
 }
 
 #[derive(Debug)]
 pub(crate) struct Machine {
-    pub(crate) own: Ipv4Addr,
+    pub(crate) own: IpAddr,
     pub(crate) config: Config,
     /// `None` while no process runs.
     pub(crate) brain: Option<Brain>,
@@ -61,7 +61,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new((own, config): (Ipv4Addr, Config)) -> Self {
+    pub(crate) fn new((own, config): (IpAddr, Config)) -> Self {
         Self {
             own,
             config,
@@ -78,7 +78,7 @@ impl Machine {
         let mut brain = Brain::new(self.config.clone(), now);
         let (name, running) = ("eth0".into(), self.carrier);
         brain.handle_input(now, Input::Link { index: INDEX, name, running });
-        let foreign = Input::Address { index: INDEX, address: self.own.into(), ours: false };
+        let foreign = Input::Address { index: INDEX, address: self.own, ours: false };
         brain.handle_input(now, foreign);
         for &address in self.addresses.keys() {
             brain.handle_input(now, Input::Address { index: INDEX, address, ours: true });
@@ -118,7 +118,7 @@ impl Machine {
     /// What netlink kept for a process while it was paused.
     fn resync(&mut self, now: Instant) {
         self.set_carrier(now, self.carrier);
-        let virtual_address = IpAddr::V4(ADDRESS);
+        let virtual_address = ADDRESS;
         if !self.addresses.contains_key(&virtual_address) {
             self.input(now, Input::AddressGone { index: INDEX, address: virtual_address });
         }

@@ -1,4 +1,4 @@
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use standfast_failover::{Config, ScriptConfig, TrackScript, Weight};
@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// VRRPv2, one second, priority 100: 3 s and 156/256 s; one frame's way on top.
 const BOUND: Duration = Duration::from_micros(3_609_375 + 200);
 
-type Node = (Ipv4Addr, Config);
+type Node = (IpAddr, Config);
 
 fn pair() -> Vec<Node> {
     vec![node(1, 200), node(2, 100)]

@@ -10,7 +10,7 @@ mod rng;
 mod time;
 mod virtual_address;
 
-pub use address::{Prefix, PrefixError};
+pub use address::{Family, Prefix, PrefixError};
 pub use id::{
     BfdName, GroupName, IfIndex, InstanceName, InterfaceName, Priority, ScriptName, Vrid,
 };

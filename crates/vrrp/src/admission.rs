@@ -1,8 +1,8 @@
 //! Which messages a virtual router listens to (RFC 9568, section 7.1; RFC 3768, section 7.1).
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use standfast_types::AdvertInterval;
+use standfast_types::{AdvertInterval, Family};
 use standfast_wire::vrrp::{Fields, Packet, PseudoHeader};
 
 use crate::{ChecksumMode, Config, Datagram, Discard, Transport, Version};
@@ -10,7 +10,7 @@ use crate::{ChecksumMode, Config, Datagram, Discard, Transport, Version};
 /// A message that passed every check.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Advert {
-    pub(crate) source: Ipv4Addr,
+    pub(crate) source: IpAddr,
     pub(crate) priority: u8,
     pub(crate) interval: AdvertInterval,
     pub(crate) same_addresses: bool,
@@ -20,10 +20,10 @@ pub(crate) struct Advert {
 /// Checks a message; the order is the RFC's: cheap and general first.
 pub(crate) fn admit(
     config: &Config,
-    own: Option<Ipv4Addr>,
+    own: Option<IpAddr>,
     datagram: Datagram<'_>,
 ) -> Result<Advert, Discard> {
-    let packet = Packet::parse(datagram.payload)?;
+    let packet = Packet::parse(datagram.payload, config.family)?;
     if own == Some(datagram.source) {
         return Err(Discard::Own);
     }
@@ -41,7 +41,7 @@ pub(crate) fn admit(
     })
 }
 
-fn same_set(packet: &Packet<'_>, own: &[Ipv4Addr]) -> bool {
+fn same_set(packet: &Packet<'_>, own: &[IpAddr]) -> bool {
     packet.addresses().len() == own.len() && packet.addresses().all(|a| own.contains(&a))
 }
 
@@ -100,6 +100,9 @@ fn check_sum(
     let with =
         |destination| packet.checksum_is_intact(PseudoHeader::Present { source, destination });
     let unicast = matches!(config.transport, Transport::Unicast { .. });
+    if config.family == Family::V6 {
+        return with(destination).then_some(false).ok_or(Discard::Checksum);
+    }
     let verdict = match (config.version, config.checksum) {
         (Version::V2, _) => packet.checksum_is_intact(PseudoHeader::Absent).then_some(false),
         // The manual's promise: with this switch a peer's checksum is not a reason to refuse it.

@@ -1,15 +1,20 @@
 //! What one virtual router is configured to do.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{AdvertInterval, Priority, Vrid};
+use standfast_types::{AdvertInterval, Family, Priority, Vrid};
 
 /// The configuration of one virtual router (RFC 9568, section 6.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Virtual router id.
     pub vrid: Vrid,
+    /// The protocol that carries the adverts, and whose addresses they list.
+    pub family: Family,
     /// Protocol version on the wire.
     pub version: Version,
     /// Base priority, before any tracker's weight.
@@ -21,7 +26,7 @@ pub struct Config {
     /// What a backup does about a master of lower priority.
     pub preempt: Preempt,
     /// Addresses in our adverts, in the order of the configuration.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// `auth_type PASS`, VRRPv2 only.
     pub password: Option<Password>,
     /// Where adverts go and which are accepted.
@@ -67,10 +72,10 @@ impl std::fmt::Debug for Password {
 /// Where adverts go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
-    /// To a group, 224.0.0.18 by default; TTL 255 is required on receipt.
+    /// To a group, 224.0.0.18 or ff02::12 by default; TTL 255 is required on receipt.
     Multicast {
         /// The group.
-        group: Ipv4Addr,
+        group: IpAddr,
     },
     /// To each peer.
     Unicast {
@@ -87,7 +92,7 @@ pub enum Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnicastPeer {
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Lowest TTL that is accepted from it, default 0.
     pub min_ttl: u8,
     /// Highest TTL that is accepted from it, default 255.
@@ -109,7 +114,7 @@ pub enum ChecksumMode {
     AsV2,
 }
 
-/// Gratuitous ARP: how often, how many. Every `repeat` counts messages for each address.
+/// Gratuitous ARP and unsolicited neighbour advertisements: how often, how many. Every `repeat` counts messages for each address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcements {
     /// Messages at once on becoming master (`garp_master_repeat`), at least 1.
@@ -124,7 +129,8 @@ pub struct Announcements {
     pub lower_prio_repeat: u32,
     /// A second burst this long after that (`garp_lower_prio_delay`); zero is none.
     pub lower_prio_delay: Duration,
-    /// Gap between two messages on one interface (`vrrp_garp_interval`); zero is none.
+    /// Gap between two messages on one interface (`vrrp_garp_interval`, `vrrp_gna_interval`); zero is
+    /// none.
     pub gap: Duration,
 }
 
@@ -145,15 +151,27 @@ impl Default for Announcements {
 
 impl Transport {
     /// The group of VRRP over IPv4 (RFC 9568, section 5.1.1.2).
-    pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+    pub const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+    /// The group of VRRP over IPv6 (RFC 9568, section 5.1.2.2).
+    pub const GROUP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
+
+    /// The group of a family.
+    #[must_use]
+    pub const fn group(family: Family) -> IpAddr {
+        match family {
+            Family::V4 => Self::GROUP,
+            Family::V6 => Self::GROUP6,
+        }
+    }
 }
 
 impl Config {
-    /// keepalived's defaults for a router with this id and priority.
+    /// keepalived's defaults for a router over IPv4 with this id and priority.
     #[must_use]
     pub fn new(vrid: Vrid, priority: Priority) -> Self {
         Self {
             vrid,
+            family: Family::V4,
             version: Version::V2,
             priority,
             advert_interval: AdvertInterval::DEFAULT,

@@ -1,6 +1,6 @@
 //! What a virtual router is told, what it wants done, and what happened.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{AdvertInterval, Priority};
@@ -22,7 +22,7 @@ pub enum Input<'a> {
     /// All that it needs is back.
     Recover,
     /// Our own source address, which decides ties.
-    Source(Ipv4Addr),
+    Source(IpAddr),
     /// Let go of the addresses, make before break, and stop.
     Release,
     /// While letting go: the successor has announced every address.
@@ -48,9 +48,9 @@ pub struct Seat {
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
     /// Source address of the IP header.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Destination address of the IP header.
-    pub destination: Ipv4Addr,
+    pub destination: IpAddr,
     /// Time to live of the IP header.
     pub ttl: u8,
     /// What follows the IP header.
@@ -129,31 +129,31 @@ pub enum Event {
     /// As master, we heard an advert that loses against ours.
     LowerPriorityHeard {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Its priority.
         priority: u8,
     },
     /// The master holds other addresses than we would. Accepted, but somebody's file is wrong.
     AddressListDiffers {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
     },
     /// The master's interval differs from ours, and we follow it (VRRPv3).
     IntervalLearned {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Its interval.
         interval: AdvertInterval,
     },
     /// A peer makes its checksum as keepalived before 1.3.6 did; we answer it alike.
     OldChecksumPeer {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
     },
     /// A message was refused.
     Discarded {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Why.
         reason: Discard,
     },
@@ -169,33 +169,33 @@ pub enum Cause {
     /// No advert was heard in time.
     MasterDown {
         /// The master that fell silent, if one was ever heard.
-        master: Option<Ipv4Addr>,
+        master: Option<IpAddr>,
         /// How long nothing was heard.
         silence: Duration,
     },
     /// The master let go with an advert of priority 0.
     MasterReleased {
         /// The master that was.
-        master: Ipv4Addr,
+        master: IpAddr,
     },
     /// The living master's priority is lower than ours.
     Preempted {
         /// The master that we took over from.
-        master: Ipv4Addr,
+        master: IpAddr,
         /// Its priority.
         priority: u8,
     },
     /// A router of higher priority advertises.
     HigherPriority {
         /// Who.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Its priority.
         priority: u8,
     },
     /// A router of our priority and a higher address advertises.
     Tie {
         /// Who.
-        source: Ipv4Addr,
+        source: IpAddr,
     },
     /// Something that it needs is gone.
     Fault,

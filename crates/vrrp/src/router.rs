@@ -16,9 +16,9 @@
 
 mod seat;
 
-use std::{collections::BTreeSet, collections::VecDeque, net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeSet, collections::VecDeque, net::IpAddr, time::Duration};
 
-use standfast_types::{Instant, Priority};
+use standfast_types::{Family, Instant, Priority};
 use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
 
 use crate::{
@@ -45,12 +45,12 @@ pub struct Router {
     config: Config,
     /// Effective priority: the base with all weights.
     priority: Priority,
-    source: Option<Ipv4Addr>,
+    source: Option<IpAddr>,
     state: State,
     since: Instant,
     /// Its place in a sync group.
     seat: Option<Seat>,
-    old_checksum_peers: BTreeSet<Ipv4Addr>,
+    old_checksum_peers: BTreeSet<IpAddr>,
     outputs: VecDeque<Output>,
 }
 
@@ -64,7 +64,7 @@ pub struct Snapshot {
     /// Its effective priority.
     pub priority: Priority,
     /// The master that it listens to, as a backup.
-    pub master: Option<Ipv4Addr>,
+    pub master: Option<IpAddr>,
 }
 
 impl Router {
@@ -223,8 +223,8 @@ impl Router {
     pub fn emit_advert(
         &self,
         priority: u8,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
+        source: IpAddr,
+        destination: IpAddr,
         out: &mut Vec<u8>,
     ) {
         let Config { vrid, advert_interval, .. } = self.config;
@@ -234,7 +234,7 @@ impl Router {
                 let interval_seconds = advert_interval.whole_seconds().unwrap_or(u8::MAX);
                 let password = self.config.password.map(|password| password.0);
                 Repr::V2(V2 { vrid, priority, interval_seconds, password, addresses })
-                    .emit(PseudoHeader::Absent, out);
+                    .emit(self.pseudo_header(source, destination), out);
             }
             Version::V3 => {
                 let interval_centis = advert_interval.centis();
@@ -244,7 +244,13 @@ impl Router {
         }
     }
 
-    fn pseudo_header(&self, source: Ipv4Addr, destination: Ipv4Addr) -> PseudoHeader {
+    fn pseudo_header(&self, source: IpAddr, destination: IpAddr) -> PseudoHeader {
+        match (self.config.family, self.config.version) {
+            (Family::V4, Version::V2) => return PseudoHeader::Absent,
+            // IPv6 knows no checksum without it.
+            (Family::V6, _) => return PseudoHeader::Present { source, destination },
+            (Family::V4, Version::V3) => {}
+        }
         let old = match self.config.checksum {
             ChecksumMode::AsV2 => return PseudoHeader::Absent,
             ChecksumMode::OldUnicast => true,

@@ -1,6 +1,6 @@
 //! The states, each with only what is valid in it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use standfast_types::{AdvertInterval, Instant};
 
@@ -40,7 +40,7 @@ pub(crate) struct DownTimer {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
-    pub(crate) source: Ipv4Addr,
+    pub(crate) source: IpAddr,
     pub(crate) priority: u8,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Master {
     /// No burst against a lower priority before this: one packet must not cost hundreds.
     pub(crate) quiet_until: Instant,
     /// The master that it took over from while that one was alive, until its last advert.
-    pub(crate) taken_from: Option<Ipv4Addr>,
+    pub(crate) taken_from: Option<IpAddr>,
     /// A better master that a member of a sync group does not yield to yet.
     pub(crate) contest: Option<Contest>,
 }

@@ -1,11 +1,12 @@
-//! Bytes to structs and back: VRRPv2, VRRPv3, their authentication, ARP and the internet checksum.
+//! Bytes to structs and back: VRRPv2, VRRPv3, their authentication, BFD, ARP, neighbour advertisements
+//! and the internet checksum.
 //!
 //! Each protocol has a checked view over received bytes, whose accessors cannot fail, and a plain
 //! `Repr` that can always be emitted. No input makes this crate panic, and it decides nothing: whether
 //! a well-formed packet is *welcome* is the engines' affair.
 //!
 //! ```
-//! use standfast_types::Vrid;
+//! use standfast_types::{Family, Vrid};
 //! use standfast_wire::vrrp::{Packet, PseudoHeader, Repr, V2};
 //!
 //! let advert = Repr::V2(V2 {
@@ -17,7 +18,7 @@
 //! });
 //! let mut bytes = Vec::new();
 //! advert.emit(PseudoHeader::Absent, &mut bytes);
-//! let packet = Packet::parse(&bytes)?;
+//! let packet = Packet::parse(&bytes, Family::V4)?;
 //! assert_eq!(packet.priority(), 100);
 //! # Ok::<(), standfast_wire::vrrp::Malformed>(())
 //! ```
@@ -27,4 +28,5 @@ pub mod arp;
 pub mod bfd;
 pub mod checksum;
 pub mod hmac_trailer;
+pub mod neighbour;
 pub mod vrrp;

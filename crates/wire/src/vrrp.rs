@@ -1,4 +1,4 @@
-//! VRRPv2 (RFC 3768, section 5.1) and VRRPv3 (RFC 9568, section 5.1) over IPv4.
+//! VRRPv2 (RFC 3768, section 5.1) and VRRPv3 (RFC 9568, section 5.1) over IPv4 and IPv6.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -9,13 +9,13 @@
 //! | v2: authentication, seconds   |           checksum            |
 //! | v3: 4 zero bits, centiseconds |                               |
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//! |  addresses, 4 bytes each; then, v2 only, 8 bytes of password  |
+//! |  addresses, 4 or 16 bytes each; then, v2 only, a password of 8 |
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use standfast_types::Vrid;
+use standfast_types::{Family, Vrid};
 
 use crate::checksum::Sum;
 
@@ -65,17 +65,17 @@ pub enum Fields {
     },
 }
 
-/// What a VRRPv3 checksum covers beside the message (RFC 9568, section 5.2.8).
+/// What a checksum covers beside the message (RFC 9568, section 5.2.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PseudoHeader {
-    /// Nothing: VRRPv2, and VRRPv3 of vendors that compute it like VRRPv2.
+    /// Nothing: VRRPv2 over IPv4, and VRRPv3 of vendors that compute it alike.
     Absent,
     /// The addresses of the IP header.
     Present {
         /// Source address.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Destination address.
-        destination: Ipv4Addr,
+        destination: IpAddr,
     },
 }
 
@@ -87,15 +87,16 @@ pub struct Packet<'a> {
     header: [u8; HEADER],
     vrid: Vrid,
     fields: Fields,
-    addresses: &'a [[u8; 4]],
+    family: Family,
+    addresses: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Checks version, type, VRID and every length.
+    /// Checks version, type, VRID and every length of a message that came over this protocol.
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn parse(bytes: &'a [u8], family: Family) -> Result<Self, Malformed> {
         let (&header, body) = bytes.split_first_chunk::<HEADER>().ok_or(Malformed::Truncated)?;
         let [kind, vrid, _, count, fourth, fifth, ..] = header;
         let (version, kind) = (kind >> 4, kind & 0x0f);
@@ -108,8 +109,9 @@ impl<'a> Packet<'a> {
             return Err(Malformed::Type(kind));
         }
         let vrid = Vrid::new(vrid).ok_or(Malformed::Vrid)?;
-        let (addresses, rest) =
-            body.split_at_checked(usize::from(count) * 4).ok_or(Malformed::Truncated)?;
+        let (addresses, rest) = body
+            .split_at_checked(usize::from(count) * family.octets())
+            .ok_or(Malformed::Truncated)?;
         match rest.len().cmp(&trailer) {
             std::cmp::Ordering::Less => return Err(Malformed::Truncated),
             std::cmp::Ordering::Equal => {}
@@ -121,7 +123,7 @@ impl<'a> Packet<'a> {
             }
             None => Fields::V3 { interval_centis: u16::from_be_bytes([fourth, fifth]) & 0x0fff },
         };
-        Ok(Self { bytes, header, vrid, fields, addresses: addresses.as_chunks().0 })
+        Ok(Self { bytes, header, vrid, fields, family, addresses })
     }
 
     /// The virtual router.
@@ -144,8 +146,9 @@ impl<'a> Packet<'a> {
     }
 
     /// The addresses that the sender holds.
-    pub fn addresses(&self) -> impl ExactSizeIterator<Item = Ipv4Addr> + use<'a> {
-        self.addresses.iter().map(|&octets| octets.into())
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + use<'a> {
+        let family = self.family;
+        self.addresses.chunks_exact(family.octets()).map(move |octets| address(family, octets))
     }
 
     /// Whether the checksum is that of these bytes, with this pseudo header in VRRPv3.
@@ -155,15 +158,36 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Every chunk has its family's length.
+fn address(family: Family, octets: &[u8]) -> IpAddr {
+    match family {
+        Family::V4 => <[u8; 4]>::try_from(octets).unwrap_or_default().into(),
+        Family::V6 => <[u8; 16]>::try_from(octets).map_or(Ipv6Addr::UNSPECIFIED, Into::into).into(),
+    }
+}
+
+fn with_address(sum: Sum, address: IpAddr) -> Sum {
+    match address {
+        IpAddr::V4(v4) => sum.with(&v4.octets()),
+        IpAddr::V6(v6) => sum.with(&v6.octets()),
+    }
+}
+
+fn push_octets(address: IpAddr, out: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(v4) => out.extend(v4.octets()),
+        IpAddr::V6(v6) => out.extend(v6.octets()),
+    }
+}
+
 impl PseudoHeader {
     fn sum(self, length: usize) -> Sum {
         match self {
             Self::Absent => Sum::default(),
             Self::Present { source, destination } => {
+                // IPv6 has room for 32 bits of length; the upper ones are zero and change nothing.
                 let length = u16::try_from(length).unwrap_or(u16::MAX);
-                Sum::default()
-                    .with(&source.octets())
-                    .with(&destination.octets())
+                with_address(with_address(Sum::default(), source), destination)
                     .with(&[0, PROTOCOL])
                     .with(&length.to_be_bytes())
             }
@@ -192,7 +216,7 @@ pub struct V2<'a> {
     /// Authentication type 1 with these bytes, or type 0.
     pub password: Option<[u8; 8]>,
     /// Addresses of the virtual router.
-    pub addresses: &'a [Ipv4Addr],
+    pub addresses: &'a [IpAddr],
 }
 
 /// A VRRPv3 advertisement.
@@ -205,27 +229,29 @@ pub struct V3<'a> {
     /// Advert interval in centiseconds; the low 12 bits go out.
     pub interval_centis: u16,
     /// Addresses of the virtual router.
-    pub addresses: &'a [Ipv4Addr],
+    pub addresses: &'a [IpAddr],
 }
 
 impl Repr<'_> {
-    /// Replaces the buffer's contents by the message. VRRPv2 has no pseudo header, whatever is given.
+    /// Replaces the buffer's contents by the message.
     pub fn emit(&self, pseudo_header: PseudoHeader, out: &mut Vec<u8>) {
-        let (version, vrid, priority, [fourth, fifth], addresses, pseudo_header) = match *self {
+        let (version, vrid, priority, [fourth, fifth], addresses) = match *self {
             Self::V2(V2 { vrid, priority, interval_seconds, password, addresses }) => {
                 let specific = [u8::from(password.is_some()), interval_seconds];
-                (2_u8, vrid, priority, specific, addresses, PseudoHeader::Absent)
+                (2_u8, vrid, priority, specific, addresses)
             }
             Self::V3(V3 { vrid, priority, interval_centis, addresses }) => {
                 let specific = (interval_centis & 0x0fff).to_be_bytes();
-                (3_u8, vrid, priority, specific, addresses, pseudo_header)
+                (3_u8, vrid, priority, specific, addresses)
             }
         };
         let count = u8::try_from(addresses.len()).unwrap_or(u8::MAX);
         let kind = (version << 4) | ADVERTISEMENT;
         out.clear();
         out.extend([kind, vrid.get(), priority, count, fourth, fifth, 0, 0]);
-        out.extend(addresses.iter().take(usize::from(count)).flat_map(Ipv4Addr::octets));
+        for &address in addresses.iter().take(usize::from(count)) {
+            push_octets(address, out);
+        }
         if let Self::V2(V2 { password, .. }) = self {
             out.extend(password.unwrap_or_default());
         }

@@ -138,7 +138,7 @@ fn speaks(version: Version) -> &'static str {
 
 fn addresses_differ(member: Member<'_>, master: Member<'_>, found: &mut Vec<(usize, Diagnostic)>) {
     let (own, other) = (&member.instance.router.addresses, &master.instance.router.addresses);
-    let only = |these: &[std::net::Ipv4Addr], those: &[std::net::Ipv4Addr]| {
+    let only = |these: &[std::net::IpAddr], those: &[std::net::IpAddr]| {
         let missing = these.iter().filter(|ip| !those.contains(ip));
         missing.map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };

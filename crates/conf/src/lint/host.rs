@@ -70,7 +70,6 @@ fn sources(
     let mut absent: Vec<(IpAddr, Vec<Span>, &InstanceConfig)> = Vec::new();
     for Instance { config, origin, .. } in instances {
         let (Some(source), Some(span)) = (config.source, origin.source) else { continue };
-        let source = IpAddr::V4(source);
         // An address that moves is another mistake, and so is the lack of the interface.
         let moves = config.addresses.iter().any(|held| held.prefix.address() == source);
         let is_elsewhere = !on_this_host && host.interface(config.interface.as_str()).is_none();
@@ -186,7 +185,7 @@ fn is_permanent(held: &VirtualAddress, config: &InstanceConfig, host: &Host) -> 
 
 fn no_owner(instance: &Instance<'_>, host: &Host, diagnostics: &mut Vec<Diagnostic>) {
     let Instance { config, origin, .. } = instance;
-    let mut addresses = config.router.addresses.iter().copied().map(IpAddr::V4).peekable();
+    let mut addresses = config.router.addresses.iter().copied().peekable();
     let Some(span) = origin.priority else { return };
     if addresses.peek().is_none() || addresses.any(|own| host.holder(own).is_some()) {
         return;

@@ -17,7 +17,7 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
     }
     for instance in instances {
         let Instance { config, origin, .. } = instance;
-        if let (Some(source), Some(span)) = (config.source.map(IpAddr::V4), origin.source)
+        if let (Some(source), Some(span)) = (config.source, origin.source)
             && let Some(holder) = moving.get(&source)
         {
             let message = format!("the source {source} is a virtual address");
@@ -27,7 +27,7 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
             diagnostics.push(held_by(found, holder, source));
         }
         let Transport::Unicast { peers, .. } = &config.router.transport else { continue };
-        for peer in peers.iter().map(|peer| IpAddr::V4(peer.address)) {
+        for peer in peers.iter().map(|peer| peer.address) {
             let Some(holder) = moving.get(&peer) else { continue };
             let Some(span) = peer_place(instance.block, peer) else { continue };
             let message = format!("the peer {peer} is a virtual address");

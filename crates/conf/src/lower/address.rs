@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use standfast_types::{Broadcast, Prefix, Scope, VirtualAddress};
+use standfast_types::{Broadcast, Family, Prefix, Scope, VirtualAddress};
 use standfast_vrrp::UnicastPeer;
 
 use super::{Lowering, arguments::Read, instance::Draft, value};
@@ -55,13 +55,6 @@ impl Lowering<'_> {
             let ip = line.address.prefix.address();
             if self.is_repeated(draft, ip, word) {
                 continue;
-            }
-            if ip.is_ipv6() {
-                let message =
-                    format!("`{ip}` is held, but not announced to its neighbours in this version");
-                let warning = Diagnostic::warning(Code::NotActive, word, message);
-                self.diagnostics
-                    .push(warning.hint("after a failover they may need half a minute to find it"));
             }
             draft.excluded.push((line.device, line.address));
             self.address_origin(draft, ip, word.span);
@@ -154,18 +147,12 @@ impl Lowering<'_> {
         draft.peers_span = block.keyword().map(|word| word.span);
         for (word, read) in self.entries(keyword, block) {
             let Ok(prefix) = word.text.parse::<Prefix>() else { continue };
-            let address = match prefix.address() {
-                IpAddr::V4(address) if !draft.is_ipv6() => address,
-                address if draft.family.is_none() => {
-                    draft.family = Some((address, word.span));
-                    continue;
-                }
-                IpAddr::V4(_) | IpAddr::V6(_) => {
-                    self.bad_address(word, "is of another family than the instance");
-                    continue;
-                }
-            };
-            draft.family.get_or_insert((address.into(), word.span));
+            let address = prefix.address();
+            let (family, _) = *draft.family.get_or_insert((address, word.span));
+            if Family::of(family) != Family::of(address) {
+                self.bad_address(word, "is of another family than the instance");
+                continue;
+            }
             if word.text.contains('/') {
                 let message = format!("a peer is one address; `{address}` is used");
                 self.diagnostics.push(

@@ -1,9 +1,6 @@
 //! `global_defs`: settings of the process and defaults of the instances below.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use standfast_vrrp::{Announcements, Transport, Version};
 
@@ -18,7 +15,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Defaults {
     pub(crate) version: Version,
-    pub(crate) group: Ipv4Addr,
+    pub(crate) group: IpAddr,
+    pub(crate) group6: IpAddr,
     pub(crate) checksum_as_v2: bool,
     pub(crate) down_timer_adverts: u8,
     pub(crate) lower_prio_no_advert: bool,
@@ -48,6 +46,7 @@ impl Default for Defaults {
         Self {
             version: Version::V2,
             group: Transport::GROUP,
+            group6: Transport::GROUP6,
             checksum_as_v2: false,
             down_timer_adverts: 3,
             lower_prio_no_advert: false,
@@ -113,8 +112,13 @@ impl Lowering<'_> {
             "vrrp_version" => {
                 self.defaults.version = version(read).unwrap_or(self.defaults.version);
             }
+            "vrrp_mcast_group6" => {
+                if let Some((group, _)) = read.address() {
+                    self.defaults.group6 = group;
+                }
+            }
             "vrrp_mcast_group4" => {
-                if let Some((IpAddr::V4(group), _)) = read.address() {
+                if let Some((group, _)) = read.address() {
                     self.defaults.group = group;
                 }
             }

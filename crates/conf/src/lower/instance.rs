@@ -1,12 +1,8 @@
 //! `vrrp_instance`: its keywords, read one by one. What they mean together is `resolve`'s work.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use standfast_types::{Priority, VirtualAddress, Vrid};
+use standfast_types::{Family, Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
 use super::{Lowering, arguments::Read, command, global, tracker};
@@ -44,8 +40,8 @@ pub(super) struct Draft {
     pub(super) interface: Option<Word>,
     /// The first address that shows the instance's family.
     pub(super) family: Option<(IpAddr, Span)>,
-    pub(super) source: Option<(Ipv4Addr, Span)>,
-    pub(super) group: Option<(Ipv4Addr, Span)>,
+    pub(super) source: Option<(IpAddr, Span)>,
+    pub(super) group: Option<(IpAddr, Span)>,
     pub(super) track_source: bool,
     pub(super) track_primary: bool,
     pub(super) vrid: Option<(Vrid, Span)>,
@@ -186,9 +182,7 @@ impl Lowering<'_> {
             "interface" => draft.interface = read.word().cloned(),
             "mcast_src_ip" | "unicast_src_ip" => self.source(draft, read),
             "mcast_dst_ip" => {
-                if let Some((IpAddr::V4(group), span)) = read.address() {
-                    draft.group = Some((group, span));
-                }
+                draft.group = read.address().or(draft.group);
             }
             "track_src_ip" => draft.track_source = true,
             "dont_track_primary" => draft.track_primary = false,
@@ -288,15 +282,11 @@ impl Lowering<'_> {
 
     fn source(&mut self, draft: &mut Draft, read: &Read<'_>) {
         let (Some((address, span)), Some(word)) = (read.address(), read.word()) else { return };
-        match address {
-            IpAddr::V4(address) if !draft.is_ipv6() => {
-                draft.family.get_or_insert((address.into(), span));
-                draft.source = Some((address, span));
-            }
-            address if draft.family.is_none() => draft.family = Some((address, span)),
-            IpAddr::V4(_) | IpAddr::V6(_) => {
-                self.bad_address(word, "is of another family than the instance")
-            }
+        let (family, _) = *draft.family.get_or_insert((address, span));
+        if Family::of(family) == Family::of(address) {
+            draft.source = Some((address, span));
+        } else {
+            self.bad_address(word, "is of another family than the instance");
         }
     }
 
@@ -365,7 +355,7 @@ pub(super) fn unauthenticated(name: &Word, span: Span, what: &str) -> Diagnostic
 }
 
 impl Draft {
-    pub(super) fn is_ipv6(&self) -> bool {
-        self.family.is_some_and(|(address, _)| address.is_ipv6())
+    pub(super) fn family(&self) -> Family {
+        self.family.map_or(Family::V4, |(address, _)| Family::of(address))
     }
 }

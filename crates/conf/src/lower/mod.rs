@@ -15,13 +15,10 @@ mod settings;
 mod tracker;
 pub(crate) mod value;
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use rustc_hash::FxHashMap;
-use standfast_types::{InstanceName, InterfaceName, Vrid};
+use standfast_types::{Family, InstanceName, InterfaceName, Vrid};
 
 use crate::{
     Code, Diagnostic, Model, Origins,
@@ -57,7 +54,7 @@ pub(crate) struct Lowering<'a> {
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
     /// The first instance of each virtual router id on an interface and group.
-    routers: FxHashMap<(Vrid, InterfaceName, Option<Ipv4Addr>), InstanceName>,
+    routers: FxHashMap<(Vrid, InterfaceName, Family, Option<IpAddr>), InstanceName>,
     /// All commands of the file.
     commands: Vec<Word>,
     /// Whom the file lets something run as.

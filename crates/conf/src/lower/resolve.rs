@@ -1,10 +1,10 @@
 //! One instance's keywords together: defaults, contradictions, and what cannot run.
 
-use std::collections::hash_map::Entry;
+use std::{collections::hash_map::Entry, net::IpAddr};
 
 use standfast_failover::{InstanceConfig, Trackers};
 use standfast_types::{
-    AdvertInterval, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
+    AdvertInterval, Family, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
 };
 use standfast_vrrp::{ChecksumMode, Config, Password, Preempt, Transport, Version};
 
@@ -22,6 +22,8 @@ use crate::{
 
 /// Addresses that one advert can carry.
 const ADVERTISED_MAX: usize = 255;
+/// Over IPv6, that fit into a frame of Ethernet with its headers and a trailer of `auth_hmac`.
+const ADVERTISED6_MAX: usize = (1500 - 40 - 8 - 28) / 16;
 
 impl Lowering<'_> {
     /// Turns a block into an instance of the model, unless it cannot run.
@@ -33,8 +35,9 @@ impl Lowering<'_> {
             self.model.left_out.push(name);
             return;
         };
-        let version = draft.version.map_or(self.defaults.version, |(version, _)| version);
+        let version = self.version(&draft);
         let mut router = Config::new(vrid, self.resolve_priority(&draft));
+        router.family = draft.family();
         router.version = version;
         router.advert_interval = self.resolve_interval(&draft, version);
         router.down_timer_adverts = draft.down_timer_adverts;
@@ -70,7 +73,7 @@ impl Lowering<'_> {
 
     /// Whether what the instance asks for is active in this version.
     fn can_run(&mut self, draft: &Draft) -> bool {
-        let version = draft.version.map_or(self.defaults.version, |(version, _)| version);
+        let version = self.version(draft);
         // keepalived ignores the old authentication too with VRRPv3.
         let ah =
             draft.auth_type.as_ref().filter(|word| word.text == "AH" && version == Version::V2);
@@ -79,26 +82,16 @@ impl Lowering<'_> {
         }
         let peers = !draft.peers.is_empty() || draft.peers_span.is_none();
         self.peers_unsaid(draft);
-        !self.is_ipv6(draft)
-            && ah.is_none()
-            && !draft.unauthenticated
-            && (peers || self.peers_missing(draft))
+        ah.is_none() && !draft.unauthenticated && (peers || self.peers_missing(draft))
     }
 
-    fn is_ipv6(&mut self, draft: &Draft) -> bool {
-        let Some((_, span)) = draft.family.filter(|(address, _)| address.is_ipv6()) else {
-            return false;
+    /// Over IPv6 it is 3 unless the instance itself says otherwise: RFC 3768 is for IPv4.
+    fn version(&self, draft: &Draft) -> Version {
+        let default = match draft.family() {
+            Family::V4 => self.defaults.version,
+            Family::V6 => Version::V3,
         };
-        let message = format!(
-            "instance `{}` is IPv6, which is not active in this version; it is left out",
-            draft.name.text
-        );
-        self.diagnostics.push(
-            Diagnostic::warning(Code::Ipv6Instance, &draft.name, message)
-                .label("does not run")
-                .also(span, "this address makes it IPv6"),
-        );
-        true
+        draft.version.map_or(default, |(version, _)| version)
     }
 
     fn required_vrid(&mut self, draft: &Draft) -> Option<Vrid> {
@@ -310,7 +303,12 @@ impl Lowering<'_> {
 
     fn resolve_transport(&mut self, draft: &Draft) -> Transport {
         if draft.peers.is_empty() {
-            let group = draft.group.map_or(self.defaults.group, |(group, _)| group);
+            let default = match draft.family() {
+                Family::V4 => self.defaults.group,
+                Family::V6 => self.defaults.group6,
+            };
+            let group = draft.group.filter(|(group, _)| Family::of(*group) == draft.family());
+            let group = group.map_or(default, |(group, _)| group);
             return Transport::Multicast { group };
         }
         if let Some((source, source_span)) = draft.source
@@ -340,6 +338,18 @@ impl Lowering<'_> {
                     .class(Class::Error),
             );
         }
+        let first = draft.addresses.first().map(|(_, address)| address.prefix.address());
+        if let Some(IpAddr::V6(first)) = first
+            && !first.is_unicast_link_local()
+        {
+            let message =
+                format!("the first address of an IPv6 instance is not link-local: {first}");
+            let span = draft.listed.get(&first.into()).copied().unwrap_or(draft.name.span);
+            self.diagnostics.push(
+                Diagnostic::note(Code::LinkLocalFirst, span, message)
+                    .hint("list one of `fe80::/64` first, the same on every node"),
+            );
+        }
     }
 
     fn reused_vrid(
@@ -353,7 +363,7 @@ impl Lowering<'_> {
             Transport::Multicast { group } => Some(*group),
             Transport::Unicast { .. } => None,
         };
-        let router = (vrid, interface.clone(), group(transport));
+        let router = (vrid, interface.clone(), draft.family(), group(transport));
         let other = match self.routers.entry(router) {
             Entry::Vacant(vacant) => {
                 vacant.insert(draft.name.text.as_str().into());
@@ -420,12 +430,13 @@ fn resolve_checksum(draft: &Draft) -> ChecksumMode {
 
 impl Draft {
     /// The addresses in adverts; those beyond what fits are held all the same.
-    fn advertised(&self) -> Vec<std::net::Ipv4Addr> {
-        let ips = self.addresses.iter().filter_map(|(_, address)| match address.prefix.address() {
-            std::net::IpAddr::V4(ip) => Some(ip),
-            std::net::IpAddr::V6(_) => None,
-        });
-        ips.take(ADVERTISED_MAX).collect()
+    fn advertised(&self) -> Vec<IpAddr> {
+        let ips = self.addresses.iter().map(|(_, address)| address.prefix.address());
+        let most = match self.family() {
+            Family::V4 => ADVERTISED_MAX,
+            Family::V6 => ADVERTISED6_MAX,
+        };
+        ips.take(most).collect()
     }
 
     /// All addresses to hold, each with its interface.

@@ -335,7 +335,7 @@ impl<'a> Pulse<'a> {
     /// Does what the brain wants; what the kernel refuses goes back to the brain or into the log.
     fn apply(&mut self, output: Output) {
         let listened = match output {
-            Output::Listen { index, .. } => Some(index),
+            Output::Listen { index, family, .. } => Some((index, family)),
             Output::Unlisten { .. }
             | Output::Send { .. }
             | Output::AddAddress { .. }
@@ -345,14 +345,14 @@ impl<'a> Pulse<'a> {
         };
         match self.world.apply(output) {
             Ok(()) => {
-                if let Some(index) = listened {
-                    let input = Input::Listening { index, success: true };
+                if let Some((index, family)) = listened {
+                    let input = Input::Listening { index, family, success: true };
                     self.brain.handle_input(clock::now(), input);
                 }
             }
-            Err(world::Refusal::Listen { index, error }) => {
+            Err(world::Refusal::Listen { index, family, error }) => {
                 self.tell(&FromPulse::Log(Level::Error, error));
-                let input = Input::Listening { index, success: false };
+                let input = Input::Listening { index, family, success: false };
                 self.brain.handle_input(clock::now(), input);
             }
             Err(world::Refusal::Address { index, address, error, lasting }) => {

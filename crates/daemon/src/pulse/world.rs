@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -10,11 +10,12 @@ use standfast_failover::{Input, Output};
 use standfast_kernel::{
     Class, Error,
     arp_socket::ArpSocket,
+    neighbour_socket::{ADVERTISEMENT, NeighbourSocket},
     netlink::{Address, AddressRequest, Change, Lifetime, Link, Monitor, MonitorError, Netlink},
     vrrp_socket::{PACKET, Received, VrrpSocket},
 };
-use standfast_types::{IfIndex, InterfaceName, VirtualAddress, Vrid};
-use standfast_wire::arp;
+use standfast_types::{Family, IfIndex, InterfaceName, VirtualAddress, Vrid};
+use standfast_wire::{arp, neighbour};
 
 /// Packets that are read from one socket in one go; then it is the timers' turn again.
 const BURST: usize = 64;
@@ -29,7 +30,7 @@ pub(crate) enum Refusal {
     /// An address.
     Address { index: IfIndex, address: IpAddr, error: String, lasting: bool },
     /// To receive on an interface.
-    Listen { index: IfIndex, error: String },
+    Listen { index: IfIndex, family: Family, error: String },
     /// Anything else, in words.
     Other(String),
 }
@@ -38,8 +39,9 @@ pub(crate) enum Refusal {
 struct Port {
     name: String,
     mac: Option<arp::MacOctets>,
-    vrrp: Option<VrrpSocket>,
+    vrrp: BTreeMap<Family, VrrpSocket>,
     arp: Option<ArpSocket>,
+    neighbour: Option<NeighbourSocket>,
     /// Sending failed and nothing has succeeded since: said once.
     mute: bool,
 }
@@ -64,8 +66,9 @@ impl World {
     /// Everything that can be read from.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let ports = self.ports.values().flat_map(|port| {
-            let vrrp = port.vrrp.as_ref().map(AsFd::as_fd);
-            vrrp.into_iter().chain(port.arp.as_ref().map(AsFd::as_fd))
+            let arp = port.arp.as_ref().map(AsFd::as_fd);
+            let neighbour = port.neighbour.as_ref().map(AsFd::as_fd);
+            port.vrrp.values().map(AsFd::as_fd).chain(arp).chain(neighbour)
         });
         ports.chain([self.monitor.as_fd()])
     }
@@ -73,7 +76,8 @@ impl World {
     /// All links and addresses, and what is gone since the last survey.
     pub(crate) fn survey(&mut self) -> Result<Vec<Input<'static>>, Error> {
         let links = self.netlink.links()?;
-        let addresses = self.netlink.addresses()?;
+        let mut addresses = self.netlink.addresses()?;
+        addresses.retain(|address| !address.tentative);
         let present: BTreeSet<_> = links.iter().map(|link| link.index).collect();
         let gone: Vec<_> =
             self.ports.keys().filter(|index| !present.contains(index)).copied().collect();
@@ -93,6 +97,8 @@ impl World {
             Ok(None) => Ok(None),
             Ok(Some(Change::Link(link))) => Ok(Some(self.link(link))),
             Ok(Some(Change::LinkGone { index, .. })) => Ok(Some(self.link_gone(index))),
+            // Until duplicate address detection has passed nobody can send from it.
+            Ok(Some(Change::Address(address))) if address.tentative => self.next_change(),
             Ok(Some(Change::Address(address))) => Ok(Some(self.address(&address))),
             Ok(Some(Change::AddressGone(gone))) => {
                 Ok(Some(self.address_gone(gone.index, gone.prefix.address())))
@@ -105,8 +111,11 @@ impl World {
     pub(crate) fn adverts(&self) -> Vec<(IfIndex, Received, Vec<u8>)> {
         let mut adverts = Vec::new();
         let mut buffer = [0; PACKET];
-        for (&index, port) in &self.ports {
-            let Some(socket) = &port.vrrp else { continue };
+        for (index, socket) in self
+            .ports
+            .iter()
+            .flat_map(|(&index, port)| port.vrrp.values().map(move |socket| (index, socket)))
+        {
             // Each interface has its share: a flood on one must not cost another its adverts.
             for _ in 0..BURST {
                 // An error here is the interface's, which netlink reports as well.
@@ -119,19 +128,15 @@ impl World {
     }
 
     /// Addresses that other machines have announced.
-    pub(crate) fn announcements(&self) -> Vec<(IfIndex, Ipv4Addr)> {
+    pub(crate) fn announcements(&self) -> Vec<(IfIndex, IpAddr)> {
         let mut announced = Vec::new();
         for (&index, port) in &self.ports {
-            let Some(socket) = &port.arp else { continue };
-            for _ in 0..BURST {
-                let Ok(Some(received)) = socket.receive() else { break };
-                if let Some(packet) = arp::Repr::parse(&received.packet)
-                    && packet.is_gratuitous()
-                    && port.mac != Some(packet.sender_mac)
-                {
-                    announced.push((index, packet.sender));
-                }
-            }
+            let heard = port.heard_arp().chain(port.heard_neighbours());
+            announced.extend(
+                heard
+                    .filter(|(mac, _)| port.mac != Some(*mac))
+                    .map(|(_, address)| (index, address)),
+            );
         }
         announced
     }
@@ -139,20 +144,20 @@ impl World {
     /// Does what the brain wants.
     pub(crate) fn apply(&mut self, output: Output) -> Result<(), Refusal> {
         match output {
-            Output::Listen { index, name, vrids, groups } => {
-                self.listen(index, &name, &vrids, &groups).map_err(|error| Refusal::Listen {
-                    index,
-                    error: format!("no VRRP on interface {name}: {error}"),
+            Output::Listen { index, family, name, vrids, groups } => {
+                self.listen(index, family, &name, &vrids, &groups).map_err(|error| {
+                    let error = format!("no VRRP over {family} on interface {name}: {error}");
+                    Refusal::Listen { index, family, error }
                 })
             }
-            Output::Unlisten { index } => {
+            Output::Unlisten { index, family } => {
                 if let Some(port) = self.ports.get_mut(&index) {
-                    port.vrrp = None;
+                    port.vrrp.remove(&family);
                 }
                 Ok(())
             }
             Output::Send { index, source, destination, ttl, payload } => {
-                self.send(index, |port| match &port.vrrp {
+                self.send(index, |port| match port.vrrp.get(&Family::of(destination)) {
                     Some(socket) => socket.send(source, destination, ttl, &payload),
                     None => Ok(()),
                 })
@@ -161,11 +166,7 @@ impl World {
                 self.add(index, &address, lease_seconds)
             }
             Output::RemoveAddress { index, address } => self.remove(index, &address),
-            Output::Announce { index, address } => self.send(index, |port| {
-                let (Some(socket), Some(mac)) = (&port.arp, port.mac) else { return Ok(()) };
-                let packet = arp::Repr::announcement(mac, address);
-                socket.send(mac, arp::BROADCAST, &packet.emit())
-            }),
+            Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
             // Events have another reader.
             Output::Emit(_) => Ok(()),
         }
@@ -174,19 +175,20 @@ impl World {
     fn listen(
         &mut self,
         index: IfIndex,
+        family: Family,
         name: &InterfaceName,
         vrids: &[Vrid],
-        groups: &[Ipv4Addr],
+        groups: &[IpAddr],
     ) -> Result<(), Error> {
         let port = self.ports.entry(index).or_default();
         // A new socket each time: group memberships that are no longer wanted end with the old one.
-        let socket = VrrpSocket::open(index, name.as_str())?;
+        let socket = VrrpSocket::open(index, name.as_str(), family)?;
         for group in groups {
             socket.join(*group)?;
         }
         socket.set_filter(vrids)?;
-        port.vrrp = Some(socket);
-        port.open_arp(index)
+        port.vrrp.insert(family, socket);
+        port.open_announcer(index, family)
     }
 
     fn add(
@@ -210,7 +212,7 @@ impl World {
             lasting: error.class == Class::Refused,
         };
         if let Some(port) = self.ports.get_mut(&index) {
-            port.open_arp(index).map_err(refuse)?;
+            port.open_announcer(index, Family::of(address.prefix.address())).map_err(refuse)?;
         }
         self.netlink
             .add_addresses(&[request])
@@ -276,10 +278,54 @@ impl World {
 }
 
 impl Port {
-    fn open_arp(&mut self, index: IfIndex) -> Result<(), Error> {
-        if self.arp.is_none() && self.mac.is_some() {
-            self.arp = Some(ArpSocket::open(index)?);
+    /// What cannot be announced (an interface without Ethernet addresses) needs no socket for it.
+    fn open_announcer(&mut self, index: IfIndex, family: Family) -> Result<(), Error> {
+        match family {
+            _ if self.mac.is_none() => {}
+            Family::V4 if self.arp.is_none() => self.arp = Some(ArpSocket::open(index)?),
+            Family::V6 if self.neighbour.is_none() => {
+                self.neighbour = Some(NeighbourSocket::open(index)?);
+            }
+            Family::V4 | Family::V6 => {}
         }
         Ok(())
+    }
+
+    fn announce(&self, address: IpAddr) -> Result<(), Error> {
+        let Some(mac) = self.mac else { return Ok(()) };
+        match (address, &self.arp, &self.neighbour) {
+            (IpAddr::V4(address), Some(socket), _) => {
+                let packet = arp::Repr::announcement(mac, address);
+                socket.send(mac, arp::BROADCAST, &packet.emit())
+            }
+            (IpAddr::V6(address), _, Some(socket)) => {
+                let packet = neighbour::Announcement { address, mac };
+                socket.send(mac, neighbour::ALL_NODES_MAC, &packet.emit())
+            }
+            (IpAddr::V4(_), None, _) | (IpAddr::V6(_), _, None) => Ok(()),
+        }
+    }
+
+    fn heard_arp(&self) -> impl Iterator<Item = (arp::MacOctets, IpAddr)> {
+        let socket = self.arp.iter();
+        let packets = socket
+            .flat_map(|socket| std::iter::from_fn(|| socket.receive().ok().flatten()).take(BURST));
+        packets
+            .filter_map(|received| arp::Repr::parse(&received.packet))
+            .filter(arp::Repr::is_gratuitous)
+            .map(|packet| (packet.sender_mac, packet.sender.into()))
+    }
+
+    fn heard_neighbours(&self) -> impl Iterator<Item = (arp::MacOctets, IpAddr)> {
+        let socket = self.neighbour.iter();
+        let packets = socket.flat_map(|socket| {
+            std::iter::from_fn(|| {
+                let mut buffer = [0; ADVERTISEMENT];
+                let packet = socket.receive(&mut buffer).ok()??;
+                Some(neighbour::Announcement::parse(packet))
+            })
+            .take(BURST)
+        });
+        packets.flatten().map(|packet| (packet.mac, packet.address.into()))
     }
 }

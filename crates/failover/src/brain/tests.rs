@@ -6,16 +6,20 @@ use crate::{ScriptConfig, TrackInterface, TrackScript, Trackers, Weight};
 
 const ETH0: IfIndex = IfIndex::new(2);
 const ETH1: IfIndex = IfIndex::new(3);
-const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+const OWN: IpAddr = v4(2);
+const PEER: IpAddr = v4(3);
+const ADDRESS: IpAddr = v4(100);
 
-fn instance(name: &str, vrid: u8, address: Ipv4Addr) -> InstanceConfig {
+const fn v4(host: u8) -> IpAddr {
+    IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, host))
+}
+
+fn instance(name: &str, vrid: u8, address: IpAddr) -> InstanceConfig {
     let vrid = Vrid::new(vrid).expect("not zero");
     let priority = Priority::new(100).expect("not zero");
     let mut router = standfast_vrrp::Config::new(vrid, priority);
     router.addresses = vec![address];
-    let prefix = standfast_types::Prefix::host(address.into());
+    let prefix = standfast_types::Prefix::host(address);
     InstanceConfig {
         name: name.into(),
         interface: "eth0".into(),
@@ -49,7 +53,7 @@ impl Machine {
     fn new(config: Config) -> Self {
         let mut machine = Self { brain: Brain::new(config, Instant::ZERO), now: Instant::ZERO };
         machine.link(true);
-        machine.input(Input::Address { index: ETH0, address: OWN.into(), ours: false });
+        machine.input(Input::Address { index: ETH0, address: OWN, ours: false });
         machine
     }
 
@@ -151,7 +155,10 @@ fn it_listens_before_it_starts_an_election() {
     let outputs = machine.start(&[]);
     let vrids = vec![Vrid::new(51).expect("not zero")];
     let groups = vec![Transport::GROUP];
-    assert_eq!(outputs[0], Output::Listen { index: ETH0, name: "eth0".into(), vrids, groups });
+    assert_eq!(
+        outputs[0],
+        Output::Listen { index: ETH0, family: Family::V4, name: "eth0".into(), vrids, groups }
+    );
     assert_eq!(machine.state("V"), StateName::Backup);
 }
 
@@ -172,14 +179,14 @@ fn an_address_is_a_lease_that_lasts_as_long_as_peers_wait_and_is_renewed_until_t
 #[test]
 fn leftovers_of_a_previous_life_are_removed_at_start() {
     let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
-    machine.input(Input::Address { index: ETH0, address: ADDRESS.into(), ours: false });
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: false });
     assert_eq!(removes(&machine.start(&[])), 1);
 }
 
 #[test]
 fn an_adopted_instance_keeps_its_addresses_and_tells_its_peers() {
     let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
-    machine.input(Input::Address { index: ETH0, address: ADDRESS.into(), ours: true });
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
     let outputs = machine.start(&["V"]);
     assert_eq!((adds(&outputs), removes(&outputs)), (1, 0));
     assert!(outputs.iter().any(|output| matches!(output, Output::Send { .. })));
@@ -189,7 +196,7 @@ fn an_adopted_instance_keeps_its_addresses_and_tells_its_peers() {
 #[test]
 fn an_instance_that_cannot_be_adopted_leaves_nothing_behind() {
     let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
-    machine.input(Input::Address { index: ETH0, address: ADDRESS.into(), ours: true });
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
     machine.link(false);
     assert_eq!(removes(&machine.start(&["V"])), 1);
     assert_eq!(machine.state("V"), StateName::Fault);
@@ -198,10 +205,10 @@ fn an_instance_that_cannot_be_adopted_leaves_nothing_behind() {
 #[test]
 fn an_address_that_somebody_deletes_is_back_at_once_without_a_role_change() {
     let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
-    let outputs = machine.input(Input::AddressGone { index: ETH0, address: ADDRESS.into() });
+    let outputs = machine.input(Input::AddressGone { index: ETH0, address: ADDRESS });
     assert_eq!((adds(&outputs), announces(&outputs)), (1, 1));
     assert_eq!(machine.state("V"), StateName::Master);
-    let untouched = machine.input(Input::AddressGone { index: ETH1, address: ADDRESS.into() });
+    let untouched = machine.input(Input::AddressGone { index: ETH1, address: ADDRESS });
     assert_eq!(untouched, []);
 }
 
@@ -210,7 +217,7 @@ fn an_untracked_address_that_somebody_deletes_stays_away() {
     let mut untracked = instance("V", 51, ADDRESS);
     untracked.addresses[0].tracked = false;
     let mut machine = Machine::master(config(vec![untracked]));
-    assert_eq!(machine.input(Input::AddressGone { index: ETH0, address: ADDRESS.into() }), []);
+    assert_eq!(machine.input(Input::AddressGone { index: ETH0, address: ADDRESS }), []);
 }
 
 #[test]
@@ -235,12 +242,12 @@ fn dont_track_primary_ignores_the_carrier_of_its_own_interface() {
 fn an_interface_that_comes_back_under_another_index_is_used_again() {
     let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
     let outputs = machine.input(Input::LinkGone { index: ETH0 });
-    assert!(outputs.contains(&Output::Unlisten { index: ETH0 }));
+    assert!(outputs.contains(&Output::Unlisten { index: ETH0, family: Family::V4 }));
     let fault = Fault::InterfaceMissing("eth0".into());
     assert_eq!(machine.snapshot("V").faults, [fault]);
     machine.input(Input::Link { index: ETH1, name: "eth0".into(), running: true });
     assert_eq!(machine.state("V"), StateName::Fault, "it has no address to send from yet");
-    machine.input(Input::Address { index: ETH1, address: OWN.into(), ours: false });
+    machine.input(Input::Address { index: ETH1, address: OWN, ours: false });
     assert_eq!(machine.state("V"), StateName::Backup);
 }
 
@@ -320,7 +327,7 @@ fn a_reload_touches_only_what_differs() {
     assert_eq!((good_byes(&outputs), removes(&outputs), announces(&outputs)), (0, 0, 0));
 
     let mut more = two.clone();
-    let extra = standfast_types::Prefix::host(Ipv4Addr::new(192, 0, 2, 101).into());
+    let extra = standfast_types::Prefix::host(v4(101));
     more[0].addresses.push(VirtualAddress::new(extra, "eth0".into()));
     machine.brain.reconfigure(machine.now, config(more));
     let outputs = machine.drain();
@@ -348,14 +355,14 @@ fn an_address_that_the_kernel_refuses_for_good_makes_way_for_another_machine() {
     let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
     let refused = |lasting| Input::AddressRefused {
         index: ETH0,
-        address: ADDRESS.into(),
+        address: ADDRESS,
         error: "no".to_owned(),
         lasting,
     };
     machine.input(refused(false));
     assert_eq!(machine.state("V"), StateName::Master);
     assert_eq!(good_byes(&machine.input(refused(true))), 1);
-    assert_eq!(machine.snapshot("V").faults, [Fault::AddressRefused(ADDRESS.into())]);
+    assert_eq!(machine.snapshot("V").faults, [Fault::AddressRefused(ADDRESS)]);
     machine.brain.reconfigure(machine.now, config(vec![instance("V", 51, ADDRESS)]));
     machine.drain();
     assert_eq!(machine.state("V"), StateName::Backup, "a reload is a new chance");
@@ -366,7 +373,7 @@ fn the_same_address_on_another_interface_is_left_alone_unless_it_is_ours() {
     for (ours, expected) in [(false, 0), (true, 1)] {
         let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
         machine.input(Input::Link { index: ETH1, name: "lo".into(), running: true });
-        machine.input(Input::Address { index: ETH1, address: ADDRESS.into(), ours });
+        machine.input(Input::Address { index: ETH1, address: ADDRESS, ours });
         assert_eq!(removes(&machine.start(&[])), expected);
     }
 }
@@ -374,7 +381,7 @@ fn the_same_address_on_another_interface_is_left_alone_unless_it_is_ours() {
 #[test]
 fn a_machine_that_cannot_listen_is_no_master_until_it_can() {
     let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
-    let listening = |success| Input::Listening { index: ETH0, success };
+    let listening = |success| Input::Listening { index: ETH0, family: Family::V4, success };
     assert_eq!(removes(&machine.input(listening(false))), 1);
     assert_eq!(machine.snapshot("V").faults, [Fault::CannotListen("eth0".into())]);
     let retry = machine.wait(LISTEN_RETRY);

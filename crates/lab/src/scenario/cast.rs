@@ -146,7 +146,7 @@ impl Cast {
             32 => LENGTH,
             length => length,
         };
-        if let Some(source) = instance.source {
+        if let Some(source) = instance.source.and_then(v4) {
             return Some((source, length));
         }
         let network = u32::from(virtual_address) & mask(length);
@@ -169,7 +169,8 @@ impl Cast {
                     Transport::Multicast { .. } => Vec::new(),
                     Transport::Unicast { peers, .. } => peers.iter().map(|p| p.address).collect(),
                 };
-                virtual_addresses(instance).chain(instance.source).chain(peers)
+                let others = instance.source.into_iter().chain(peers).filter_map(v4);
+                virtual_addresses(instance).chain(others)
             })
             .collect()
     }
@@ -283,10 +284,14 @@ fn sorted(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn virtual_addresses(instance: &InstanceConfig) -> impl Iterator<Item = Ipv4Addr> {
-    instance.addresses.iter().filter_map(|address| match address.prefix.address() {
+    instance.addresses.iter().filter_map(|address| v4(address.prefix.address()))
+}
+
+fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
-    })
+    }
 }
 
 /// The interfaces that an instance needs.

@@ -1,13 +1,19 @@
+use std::net::Ipv4Addr;
+
 use standfast_types::{AdvertInterval, Vrid};
 
 use super::*;
 use crate::{Announcements, Discard, Password, UnicastPeer};
 
-const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-const LOWER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const HIGHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+const OWN: IpAddr = v4(192, 0, 2, 2);
+const LOWER: IpAddr = v4(192, 0, 2, 1);
+const HIGHER: IpAddr = v4(192, 0, 2, 3);
+const ADDRESS: IpAddr = v4(192, 0, 2, 100);
 const SECOND: Duration = Duration::from_secs(1);
+
+const fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+}
 
 fn priority(priority: u8) -> Priority {
     Priority::new(priority).expect("not zero")
@@ -83,12 +89,12 @@ impl Bench {
     }
 
     /// An advert as a peer with the same configuration sends it.
-    fn advert(&mut self, source: Ipv4Addr, priority: u8) -> Vec<Output> {
+    fn advert(&mut self, source: IpAddr, priority: u8) -> Vec<Output> {
         let peer = Router::new(self.router.config().clone(), self.now);
         self.advert_from(&peer, source, priority)
     }
 
-    fn advert_from(&mut self, peer: &Router, source: Ipv4Addr, priority: u8) -> Vec<Output> {
+    fn advert_from(&mut self, peer: &Router, source: IpAddr, priority: u8) -> Vec<Output> {
         let destination = match &self.router.config().transport {
             Transport::Multicast { group } => *group,
             Transport::Unicast { .. } => OWN,
@@ -100,8 +106,8 @@ impl Bench {
 
     fn datagram(
         &mut self,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
+        source: IpAddr,
+        destination: IpAddr,
         ttl: u8,
         payload: &[u8],
     ) -> Vec<Output> {

@@ -66,7 +66,7 @@ pub(super) fn look(path: &Path, host: Option<Host>) -> Ours {
         let _ = (render(found, &bare.sources, true), json(found, &bare.sources));
     }
     // That we cannot do something yet says nothing about the file.
-    let about_us = |code| matches!(code, Code::NotActive | Code::Ipv6Instance);
+    let about_us = |code| code == Code::NotActive;
     let complaint = |found: &Diagnostic| {
         found.keepalived.is_some() || found.severity != Severity::Note && !about_us(found.code)
     };

@@ -71,7 +71,8 @@ fn is(statement: &Statement, name: &str) -> bool {
 
 fn own_address(word: &Word, model: &Model, origins: &Origins, diagnostics: &mut Vec<Diagnostic>) {
     let Ok(IpAddr::V4(address)) = word.text.parse::<IpAddr>() else { return };
-    let own = model.failover.instances.iter().find(|instance| instance.source == Some(address));
+    let own =
+        model.failover.instances.iter().find(|instance| instance.source == Some(address.into()));
     let Some(instance) = own else { return };
     let message = format!("the service's address {address} is this machine's own and never moves");
     let mut found = Diagnostic::warning(Code::ServiceOnOwnAddress, word, message);
