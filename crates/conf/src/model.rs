@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use standfast_types::{GroupName, InstanceName, ScriptName};
 
-use crate::settings::Fifos;
+use crate::settings::{Fifos, Mail};
 
 /// A configuration that can run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Global {
     pub script_security: bool,
     /// FIFOs that get a line for every event.
     pub fifos: Fifos,
+    /// Mails about changes; `None` when there is nobody to write to or no server.
+    pub mail: Option<Mail>,
 }
 
 /// How to run a `vrrp_script`.
@@ -91,6 +93,8 @@ pub struct Notify {
     pub master_rx_lower_pri: Option<Command>,
     /// `notify_priority_changes`: also when the priority changes and the state does not.
     pub priority_changes: bool,
+    /// `smtp_alert`, defaults applied: changes of state are mailed.
+    pub mail: bool,
 }
 
 /// How an instance leaves that a reload removes.

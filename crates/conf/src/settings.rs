@@ -1,5 +1,7 @@
 //! Settings of the daemon as a whole that are more than a number.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Command, User};
@@ -24,4 +26,25 @@ pub struct Fifo {
     pub user: Option<User>,
     /// Started to read it, with its path as last argument.
     pub reader: Option<Command>,
+}
+
+/// Where mails go, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// `notification_email`; never empty.
+    pub recipients: Vec<String>,
+    /// `notification_email_from`; else root at this host.
+    pub from: Option<String>,
+    /// `smtp_server`: an address or a name.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// `smtp_helo_name`; else the host's name.
+    pub helo: Option<String>,
+    /// How long the server may take to connect and for each answer.
+    pub timeout: Duration,
+    /// `router_id`; else the host's name.
+    pub router_id: Option<String>,
+    /// `no_email_faults`
+    pub no_faults: bool,
 }

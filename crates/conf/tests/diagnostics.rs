@@ -349,9 +349,7 @@ fn an_ipv6_instance_runs_with_version_3_and_should_begin_with_a_link_local_addre
 
 #[test]
 fn what_is_not_active_is_announced_once() {
-    let loaded = load(
-        "global_defs {\n smtp_server 192.0.2.5\n notification_email {\n a@example.com\n }\n}\n",
-    );
+    let loaded = load("global_defs {\n enable_dbus\n enable_traps\n enable_traps\n}\n");
     let codes: Vec<_> = loaded.diagnostics.iter().map(|found| found.code).collect();
     assert_eq!(codes, [Code::NotActive, Code::NotActive]);
     assert_eq!(test_exit_code(&loaded.diagnostics), 0);

@@ -11,6 +11,7 @@
 //! supervisor starts it again within milliseconds and it goes on as master; if the supervisor dies, pulse
 //! lets go in good order; if both die, the kernel removes the addresses when their leases end.
 
+mod calendar;
 mod channel;
 mod command;
 mod describe;
@@ -19,6 +20,7 @@ mod fifos;
 mod flood;
 mod limit;
 mod log;
+mod mail;
 mod message;
 mod news;
 mod notify;

@@ -1,5 +1,5 @@
-//! Bytes to structs and back: VRRPv2, VRRPv3, their authentication, BFD, ARP, neighbour advertisements
-//! and the internet checksum.
+//! Bytes to structs and back: VRRPv2, VRRPv3, their authentication, BFD, ARP, SMTP and the internet
+//! checksum.
 //!
 //! Each protocol has a checked view over received bytes, whose accessors cannot fail, and a plain
 //! `Repr` that can always be emitted. No input makes this crate panic, and it decides nothing: whether
@@ -29,4 +29,5 @@ pub mod bfd;
 pub mod checksum;
 pub mod hmac_trailer;
 pub mod neighbour;
+pub mod smtp;
 pub mod vrrp;

@@ -1,4 +1,4 @@
-//! Mail that could never be sent. Mail is not active yet, but its mistakes can be said.
+//! Mail that could never be sent.
 
 use std::net::IpAddr;
 

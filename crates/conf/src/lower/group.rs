@@ -36,7 +36,7 @@ impl Lowering<'_> {
             trackers: tracker::Drafts::default(),
             keeps_weights: false,
             priority_changes: None,
-            notify: Notify::default(),
+            notify: Notify { mail: self.mail.alert(), ..Notify::default() },
         };
         for inner in statement.statements() {
             let Some(keyword) = self.known(block, inner) else { continue };
@@ -67,6 +67,10 @@ impl Lowering<'_> {
             "sync_group_tracking_weight" => draft.keeps_weights = true,
             "notify_priority_changes" => {
                 draft.priority_changes = self.read(keyword, statement).flag();
+            }
+            "smtp_alert" => {
+                let mail = &mut draft.notify.mail;
+                *mail = self.read(keyword, statement).flag().unwrap_or(*mail);
             }
             name if name.starts_with("track_") => {
                 self.track(&mut draft.trackers, keyword, statement);

@@ -149,7 +149,7 @@ impl Lowering<'_> {
             auth_type: None,
             auth_pass: None,
             trackers: tracker::Drafts::default(),
-            notify: defaults.notify.clone(),
+            notify: Notify { mail: self.mail.alert(), ..defaults.notify.clone() },
         }
     }
 
@@ -244,6 +244,10 @@ impl Lowering<'_> {
             }
             "lower_prio_no_advert" => {
                 draft.lower_prio_no_advert = read.flag().unwrap_or(draft.lower_prio_no_advert);
+            }
+            "smtp_alert" => {
+                let mail = &mut draft.notify.mail;
+                *mail = read.flag().unwrap_or(*mail);
             }
             "notify_priority_changes" => {
                 let changes = &mut draft.notify.priority_changes;

@@ -51,6 +51,7 @@ pub(crate) struct Lowering<'a> {
     pub(crate) scripts: Vec<script::Draft>,
     pub(crate) groups: Vec<group::Draft>,
     fifos: settings::FifoDrafts,
+    mail: settings::MailDraft,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
     /// The first instance of each virtual router id on an interface and group.
@@ -78,6 +79,7 @@ pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         scripts: Vec::new(),
         groups: Vec::new(),
         fifos: settings::FifoDrafts::default(),
+        mail: settings::MailDraft::default(),
         addresses: BTreeMap::new(),
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),
@@ -147,6 +149,7 @@ impl Lowering<'_> {
         self.lower_groups();
         self.lower_scripts();
         self.lower_fifos();
+        self.lower_mail();
         self.announcements();
         self.model.failover.startup_delay = self.defaults.startup_delay;
         self.model.notify = self.notify;

@@ -1,13 +1,16 @@
 //! `global_defs` once more: what concerns the daemon as a whole and no instance.
 
+use std::time::Duration;
+
 use super::{Lowering, arguments::Read, command};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
     model::{Command, User},
-    settings::Fifo,
+    settings::{Fifo, Mail},
     source::Span,
     syntax::{Statement, Word},
+    table::{self, Value},
 };
 
 /// The FIFOs of a file while it is read: `*_script` may stand above its FIFO.
@@ -23,6 +26,31 @@ struct FifoDraft {
     user: Option<User>,
     reader: Option<(Command, Span)>,
 }
+
+/// What the file says of mail.
+#[derive(Debug, Default)]
+pub(crate) struct MailDraft {
+    recipients: Vec<String>,
+    from: Option<String>,
+    server: Option<(String, u16)>,
+    helo: Option<String>,
+    timeout: Option<Duration>,
+    no_faults: bool,
+    alert: Option<bool>,
+    alert_vrrp: Option<bool>,
+}
+
+impl MailDraft {
+    /// Whether an instance that says nothing itself is mailed about.
+    pub(crate) fn alert(&self) -> bool {
+        self.alert_vrrp.or(self.alert).unwrap_or(false)
+    }
+}
+
+/// The port of SMTP.
+const SMTP: u16 = 25;
+/// How long a mail server may take that the file gives no time.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Lowering<'_> {
     /// Takes a keyword of this room; false when it is of another.
@@ -45,9 +73,62 @@ impl Lowering<'_> {
                     self.defaults.notify.priority_changes = flag;
                 }
             }
+            "notification_email" => self.recipients(statement),
+            _ => return self.mail_setting(name, read),
+        }
+        true
+    }
+
+    fn mail_setting(&mut self, name: &str, read: &Read<'_>) -> bool {
+        let mail = &mut self.mail;
+        let text = || read.word().map(|word| word.text.to_string());
+        match name {
+            "notification_email_from" => mail.from = text().or(mail.from.take()),
+            "smtp_helo_name" => mail.helo = text().or(mail.helo.take()),
+            "smtp_server" => {
+                let port = read.matched.iter().find_map(|matched| match matched.value {
+                    Value::Number(port) => u16::try_from(port).ok(),
+                    Value::Bool(_) | Value::Time(_) | Value::Address(_) | Value::Text(_) => None,
+                });
+                mail.server = text().map(|server| (server, port.unwrap_or(SMTP)));
+            }
+            "smtp_connect_timeout" => {
+                mail.timeout = read.small::<u32>().map(|(n, _)| Duration::from_secs(n.into()));
+            }
+            "smtp_alert" => mail.alert = read.flag().or(mail.alert),
+            "smtp_alert_vrrp" => mail.alert_vrrp = read.flag().or(mail.alert_vrrp),
+            "no_email_faults" => mail.no_faults = true,
             _ => return false,
         }
         true
+    }
+
+    fn recipients(&mut self, statement: &Statement) {
+        let Some(keyword) = table::lookup("global_defs", "notification_email") else { return };
+        let Some(block) = keyword.block() else { return };
+        for line in statement.statements() {
+            let Some(keyword) = self.known(block, line) else { continue };
+            let read = self.read(keyword, line);
+            let words = read.matched.iter().map(|matched| matched.word.text.to_string());
+            self.mail.recipients.extend(words);
+        }
+    }
+
+    /// Mail into the model, where there is somebody to write to and somebody who takes it.
+    pub(super) fn lower_mail(&mut self) {
+        let MailDraft { recipients, from, server, helo, timeout, no_faults, .. } =
+            std::mem::take(&mut self.mail);
+        let Some((server, port)) = server.filter(|_| !recipients.is_empty()) else { return };
+        self.model.global.mail = Some(Mail {
+            recipients,
+            from,
+            server,
+            port,
+            helo,
+            timeout: timeout.unwrap_or(MAIL_TIMEOUT),
+            router_id: self.model.global.router_id.clone(),
+            no_faults,
+        });
     }
 
     fn reader(&mut self, statement: &Statement) -> Option<(Command, Span)> {

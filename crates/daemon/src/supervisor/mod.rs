@@ -23,14 +23,16 @@ use standfast_types::{InstanceName, Instant};
 
 use crate::{
     Options,
+    calendar::wall_clock,
     channel::Channel,
     command,
     describe::describe,
     fifos::Fifos,
     limit::Overdue,
     log::Log,
+    mail::{self, Mailer},
     message::{FromPulse, ToPulse},
-    news::News,
+    news::{News, Subject},
     notify::Notifications,
     respawn::Respawn,
     scripts::{Action, Scripts},
@@ -59,6 +61,7 @@ struct Supervisor {
     scripts: Scripts,
     notifications: Notifications,
     fifos: Fifos,
+    mailer: Mailer,
     board: Board,
     stop: Stop,
     launch: Option<Launch>,
@@ -101,6 +104,9 @@ impl Supervisor {
             self.receive_signals();
             self.receive_events();
             self.fifos.flush();
+            for (level, text) in self.mailer.reports() {
+                self.log.line(level, &text);
+            }
             self.handle_timers()?;
             self.start_notifications();
         }
@@ -116,7 +122,9 @@ impl Supervisor {
         match self.stop {
             Stop::No | Stop::Asked(_) => false,
             Stop::Farewell(until) => {
-                (self.notifications.is_idle() && self.fifos.is_idle()) || until <= clock::now()
+                let done =
+                    self.notifications.is_idle() && self.fifos.is_idle() && self.mailer.is_idle();
+                done || until <= clock::now()
             }
         }
     }
@@ -147,6 +155,7 @@ impl Supervisor {
             let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(channel, flags));
         }
+        fds.extend(self.mailer.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.fifos.full().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -283,11 +292,27 @@ impl Supervisor {
         let (dropped, news) = self.notifications.handle_event(clock::now(), event, &self.board);
         if let Some(news) = news {
             self.tell(&news);
+            self.mail(&news, &words);
         }
         if dropped > 0 {
             self.log.warning(&format!(
                 "{dropped} notifications dropped: newer ones wait behind a slow command"
             ));
+        }
+    }
+
+    fn mail(&mut self, news: &News, words: &str) {
+        let model = &self.configuration.model;
+        let notify = match &news.subject {
+            Subject::Instance(name) => model.notify.get(name),
+            Subject::Group(name) => model.group_notify.get(name),
+        };
+        let wanted = notify.is_some_and(|notify| notify.mail);
+        let Some(mail) = model.global.mail.as_ref().filter(|_| wanted) else { return };
+        let letter = mail::letter(mail, news, words, &host_name(), wall_clock());
+        let complaint = letter.and_then(|letter| self.mailer.send(mail, letter));
+        if let Some(complaint) = complaint {
+            self.log.warning(&complaint);
         }
     }
 

@@ -20,8 +20,9 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options, channel::Channel, fifos::Fifos, log::Log, message::ToPulse, news::Subject,
-    notify::Notifications, respawn::Respawn, scripts::Scripts, signals, status::Board,
+    Options, channel::Channel, fifos::Fifos, log::Log, mail::Mailer, message::ToPulse,
+    news::Subject, notify::Notifications, respawn::Respawn, scripts::Scripts, signals,
+    status::Board,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
@@ -99,6 +100,7 @@ impl Supervisor {
             scripts,
             notifications,
             fifos: Fifos::default(),
+            mailer: Mailer::default(),
             board: Board::default(),
             stop: Stop::No,
             launch,

@@ -7,6 +7,7 @@ mod findings;
 mod fmt;
 mod lab;
 mod leases;
+mod mail;
 mod notify;
 mod peers;
 mod personality;
