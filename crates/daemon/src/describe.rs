@@ -1,5 +1,7 @@
 //! Events in words, for whoever reads the log at three in the morning.
 
+mod bfd;
+
 use std::time::Duration;
 
 use standfast_failover::{Event, Fault, InstanceEvent};
@@ -16,6 +18,7 @@ pub(crate) fn describe(event: &Event) -> (Level, String) {
             let (from, to) = (from.as_str(), to.as_str());
             (Level::Info, format!("group {name}: {from} -> {to}, after {leader}"))
         }
+        Event::Bfd(event) => bfd::describe(event),
         Event::Instance { name, kind } => {
             let (level, text) = describe_instance(kind);
             (level, format!("{name}: {text}"))

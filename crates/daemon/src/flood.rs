@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use standfast_failover::{Event, InstanceEvent};
+use standfast_bfd::Event as SessionEvent;
+use standfast_failover::{BfdEvent, Event, InstanceEvent};
 use standfast_types::{InstanceName, Instant, Prefix};
 use standfast_vrrp::{Discard, Event as Election};
 
@@ -16,6 +17,7 @@ enum Key {
     LowerPriority(InstanceName, IpAddr),
     Restored(InstanceName, Prefix),
     Refused(InstanceName, IpAddr),
+    Bfd(IpAddr, standfast_bfd::Discard),
 }
 
 /// Counts of suppressed warnings.
@@ -52,8 +54,11 @@ impl Flood {
 }
 
 fn key(event: &Event) -> Option<Key> {
-    let Event::Instance { name, kind } = event else { return None };
-    let name = name.clone();
+    let (name, kind) = match event {
+        Event::Instance { name, kind } => (name.clone(), kind),
+        Event::Bfd(event) => return bfd_key(event),
+        Event::Script { .. } | Event::Group { .. } => return None,
+    };
     match kind {
         InstanceEvent::Election { event: Election::Discarded { source, reason }, .. } => {
             Some(Key::Discarded(name, *source, *reason))
@@ -68,6 +73,16 @@ fn key(event: &Event) -> Option<Key> {
         | InstanceEvent::Faults(_)
         | InstanceEvent::AddressWithoutInterface { .. }
         | InstanceEvent::Deleted => None,
+    }
+}
+
+fn bfd_key(event: &BfdEvent) -> Option<Key> {
+    match event {
+        BfdEvent::Session { neighbor, event: SessionEvent::Discarded(reason), .. } => {
+            Some(Key::Bfd(*neighbor, *reason))
+        }
+        BfdEvent::Refused { source, reason } => Some(Key::Bfd(*source, *reason)),
+        BfdEvent::Session { .. } | BfdEvent::Unanswered { .. } | BfdEvent::Deleted { .. } => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the supervisor knows of each instance, from the events of pulse.
 
+mod bfd;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -30,6 +32,7 @@ pub(crate) struct Status {
 pub(crate) struct Board {
     instances: BTreeMap<InstanceName, Status>,
     groups: BTreeMap<GroupName, StateName>,
+    bfd: bfd::Sessions,
     /// As `rise` and `fall` see them.
     scripts: BTreeMap<ScriptName, bool>,
 }
@@ -38,6 +41,10 @@ impl Board {
     /// Follows an event. `words` is what the log says of it.
     pub(crate) fn handle_event(&mut self, event: &Event, words: &str) {
         let (name, kind) = match event {
+            Event::Bfd(event) => {
+                self.bfd.handle_event(event, words);
+                return;
+            }
             Event::Instance { name, kind } => (name, kind),
             Event::Script { name, up } => {
                 self.scripts.insert(name.clone(), *up);
@@ -134,6 +141,7 @@ impl Board {
                 let _ = writeln!(text, "   Fault = {fault:?}");
             }
         }
+        self.bfd.dump(&mut text);
         text
     }
 }

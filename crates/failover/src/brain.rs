@@ -10,8 +10,9 @@ use standfast_types::{Family, IfIndex, InstanceName, Instant, InterfaceName, Scr
 use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
 
 use crate::{
-    Config, Event, Fault, Input, InstanceConfig, InstanceEvent, Output,
+    BfdSnapshot, Config, Event, Fault, Input, InstanceConfig, InstanceEvent, Output,
     assess::{apply_faults, apply_weight, assess},
+    bfd::Sessions,
     group::Groups,
     instance::Instance,
     tracker::ScriptState,
@@ -28,6 +29,7 @@ pub struct Brain {
     instances: BTreeMap<InstanceName, Instance>,
     scripts: BTreeMap<ScriptName, ScriptState>,
     groups: Groups,
+    bfd: Sessions,
     world: World,
     phase: Phase,
     listeners: BTreeMap<(IfIndex, Family), Listener>,
@@ -70,7 +72,7 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, groups, startup_delay } = config;
+        let Config { instances, scripts, groups, bfd, startup_delay } = config;
         let mut brain = Self {
             startup_delay,
             instances: instances
@@ -82,6 +84,7 @@ impl Brain {
                 .map(|config| (config.name.clone(), ScriptState::new(config)))
                 .collect(),
             groups: Groups::default(),
+            bfd: Sessions::new(bfd, now.as_nanos()),
             world: World::default(),
             phase: Phase::Gathering,
             listeners: BTreeMap::new(),
@@ -108,6 +111,7 @@ impl Brain {
         } else {
             Phase::Delayed(now + self.startup_delay)
         };
+        self.bfd.start(now, &mut self.outputs);
         self.evaluate_with(now, adopt);
     }
 
@@ -123,7 +127,7 @@ impl Brain {
             Phase::Delayed(until) => Some(until),
             Phase::Gathering | Phase::Running => None,
         };
-        let others = delay.into_iter().chain(self.retry_at);
+        let others = delay.into_iter().chain(self.retry_at).chain(self.bfd.next_deadline());
         self.instances.values().filter_map(Instance::next_deadline).chain(others).min()
     }
 
@@ -137,6 +141,9 @@ impl Brain {
             let deaf = &self.deaf;
             self.listeners.retain(|port, _| !deaf.contains(port));
             self.update_listeners();
+        }
+        if self.bfd.handle_timeout(now, &mut self.outputs) {
+            self.evaluate(now);
         }
         let is_due = |instance: &Instance| instance.next_deadline().is_some_and(|at| at <= now);
         let due = self.instances.iter().filter(|(_, instance)| is_due(instance));
@@ -191,7 +198,14 @@ impl Brain {
                     instance.handle_announced(now, index, address, &self.world, out);
                 }
             }
+            Input::Bfd(input) => {
+                if self.bfd.handle_input(now, &input, &mut self.outputs) {
+                    self.evaluate(now);
+                }
+            }
+            Input::Seed(seed) => self.bfd.seed(seed),
             Input::Release => {
+                self.bfd.release(now, &mut self.outputs);
                 for instance in self.instances.values_mut() {
                     instance.release(now, &self.world, &mut self.outputs);
                 }
@@ -223,10 +237,17 @@ impl Brain {
         self.instances.iter().map(snapshot).collect()
     }
 
+    /// Every BFD session as seen from outside, by name.
+    #[must_use]
+    pub fn bfd_snapshot(&self) -> Vec<BfdSnapshot> {
+        self.bfd.snapshot()
+    }
+
     /// Takes a new configuration: timers, states and addresses that both have stay as they are.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         self.startup_delay = config.startup_delay;
         self.reconfigure_scripts(config.scripts);
+        self.bfd.reconfigure(now, config.bfd, &mut self.outputs);
         let mut wanted: BTreeMap<_, _> =
             config.instances.into_iter().map(|config| (config.name.clone(), config)).collect();
         let names: Vec<_> = self.instances.keys().cloned().collect();

@@ -5,6 +5,8 @@ use std::{net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize};
 use standfast_types::{GroupName, InstanceName, InterfaceName, ScriptName, VirtualAddress};
 
+use crate::BfdConfig;
+
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -14,6 +16,8 @@ pub struct Config {
     pub scripts: Vec<ScriptConfig>,
     /// The sync groups; names are unique, and no instance is in two.
     pub groups: Vec<GroupConfig>,
+    /// The BFD sessions; names are unique, and no two have the same neighbour.
+    pub bfd: Vec<BfdConfig>,
     /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
     pub startup_delay: Duration,
 }

@@ -9,6 +9,8 @@ use standfast_types::{
 };
 use standfast_vrrp::{Datagram, StateName};
 
+use crate::{BfdEvent, BfdInput, BfdOutput};
+
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
@@ -84,6 +86,10 @@ pub enum Input<'a> {
         /// The address.
         address: IpAddr,
     },
+    /// About BFD.
+    Bfd(BfdInput<'a>),
+    /// Randomness for what others shall not guess; before the start.
+    Seed(u64),
     /// Let go of everything, make before break, and stop.
     Release,
 }
@@ -148,6 +154,8 @@ pub enum Output {
         /// The address.
         address: IpAddr,
     },
+    /// For BFD.
+    Bfd(BfdOutput),
     /// Something happened.
     Emit(Event),
 }
@@ -169,6 +177,8 @@ pub enum Event {
         /// Whether it counts as up now.
         up: bool,
     },
+    /// In BFD.
+    Bfd(BfdEvent),
     /// The members of a sync group changed together. Comes behind their own events.
     Group {
         /// Which.

@@ -5,6 +5,7 @@
 //! feed it the same inputs and get the same outputs.
 
 mod assess;
+mod bfd;
 mod brain;
 mod config;
 mod event;
@@ -13,6 +14,7 @@ mod instance;
 mod tracker;
 mod world;
 
+pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
 pub use brain::{Brain, InstanceSnapshot};
 pub use config::{
     Config, GroupConfig, InstanceConfig, ScriptConfig, TrackInterface, TrackScript, Trackers,

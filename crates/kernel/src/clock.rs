@@ -1,10 +1,11 @@
-//! The one legal clock, and a timer on it.
+//! The one legal clock, a timer on it, and the one legal source of chance.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 
+use rustix::rand::{GetRandomFlags, getrandom};
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
@@ -21,6 +22,16 @@ pub fn now() -> Instant {
     let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
     let part = Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0));
     Instant::ZERO + whole + part
+}
+
+/// Randomness from the kernel.
+///
+/// # Errors
+/// Interrupted before the kernel had any, soon after boot.
+pub fn seed() -> Result<u64, Error> {
+    let mut bytes = [0; 8];
+    getrandom(&mut bytes, GetRandomFlags::empty()).during("get random numbers")?;
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// A timerfd: readable from the set instant on, until set again or cleared.

@@ -174,6 +174,8 @@ impl Machine {
                     }
                 }
                 Output::Announce { address, .. } => self.sent.push(Frame::Announcement(address)),
+                // No machine of the simulator has a session.
+                Output::Bfd(_) => {}
                 Output::Emit(event) => self.events.push((now, event)),
             }
         }

@@ -1,6 +1,7 @@
 //! Pulse: the failover brain, the VRRP sockets and netlink, in one thread that never waits for anything but
 //! its sockets and its timer. It reads no file, starts no process and writes no log.
 
+mod bfd;
 mod world;
 
 use std::{
@@ -98,6 +99,7 @@ fn wait(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> anyhow::Result<()> {
 struct Pulse<'a> {
     brain: Brain,
     world: World,
+    bfd: bfd::Sockets,
     channel: &'a mut Channel,
     timer: clock::Timer,
     signals: SignalFd,
@@ -130,6 +132,7 @@ impl<'a> Pulse<'a> {
         let mut pulse = Self {
             brain: Brain::new(config, now),
             world: World::open()?,
+            bfd: bfd::Sockets::default(),
             channel,
             timer: clock::Timer::new()?,
             signals,
@@ -138,6 +141,7 @@ impl<'a> Pulse<'a> {
             orphaned: false,
             resync_at: None,
         };
+        pulse.input(Input::Seed(clock::seed()?));
         pulse.hurry(realtime_priority, nice);
         pulse.first_survey()?;
         for (name, success) in scripts {
@@ -189,6 +193,7 @@ impl<'a> Pulse<'a> {
             // What has arrived comes before what is due: an advert that waits in a socket because we
             // were late counts before the timer that it resets.
             self.receive_adverts();
+            self.receive_bfd();
             self.brain.handle_timeout(clock::now());
             self.drain();
             self.follow_kernel();
@@ -212,7 +217,8 @@ impl<'a> Pulse<'a> {
             let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(&*self.channel, flags));
         }
-        fds.extend(self.world.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let sockets = self.world.fds().chain(self.bfd.fds());
+        fds.extend(sockets.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         wait(&mut fds, None)?;
         self.timer.clear();
         Ok(())
@@ -328,6 +334,7 @@ impl<'a> Pulse<'a> {
                 | Output::AddAddress { .. }
                 | Output::RemoveAddress { .. }
                 | Output::Announce { .. } => self.apply(output),
+                Output::Bfd(output) => self.apply_bfd(output),
             }
         }
     }
@@ -341,6 +348,7 @@ impl<'a> Pulse<'a> {
             | Output::AddAddress { .. }
             | Output::RemoveAddress { .. }
             | Output::Announce { .. }
+            | Output::Bfd(_)
             | Output::Emit(_) => None,
         };
         match self.world.apply(output) {

@@ -166,9 +166,9 @@ impl World {
                 self.add(index, &address, lease_seconds)
             }
             Output::RemoveAddress { index, address } => self.remove(index, &address),
-            Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
-            // Events have another reader.
-            Output::Emit(_) => Ok(()),
+Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
+            // These go to others.
+            Output::Bfd(_) | Output::Emit(_) => Ok(()),
         }
     }
 

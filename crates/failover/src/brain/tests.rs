@@ -144,6 +144,7 @@ fn good_byes(outputs: &[Output]) -> usize {
         | Output::AddAddress { .. }
         | Output::RemoveAddress { .. }
         | Output::Announce { .. }
+        | Output::Bfd(_)
         | Output::Emit(_) => None,
     };
     outputs.iter().filter(|output| priority(output) == Some(0)).count()

@@ -1,0 +1,55 @@
+//! What the supervisor knows of each BFD session.
+
+use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
+
+use standfast_bfd::{Event as SessionEvent, State};
+use standfast_failover::BfdEvent;
+use standfast_types::BfdName;
+
+/// All sessions.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(BTreeMap<BfdName, Session>);
+
+#[derive(Debug)]
+struct Session {
+    neighbor: IpAddr,
+    state: State,
+    last: String,
+}
+
+impl Sessions {
+    /// Follows an event. `words` is what the log says of it.
+    pub(super) fn handle_event(&mut self, event: &BfdEvent, words: &str) {
+        let (name, neighbor, state) = match event {
+            BfdEvent::Session { name, neighbor, event } => match event {
+                SessionEvent::Transition { to, .. } => (name, neighbor, *to),
+                SessionEvent::Agreed { .. }
+                | SessionEvent::Late { .. }
+                | SessionEvent::Discarded(_) => return,
+            },
+            BfdEvent::Unanswered { name, neighbor } => (name, neighbor, State::Down),
+            BfdEvent::Deleted { name } => {
+                self.0.remove(name);
+                return;
+            }
+            BfdEvent::Refused { .. } => return,
+        };
+        let session = Session { neighbor: *neighbor, state, last: words.to_owned() };
+        self.0.insert(name.clone(), session);
+    }
+
+    /// The part of the dump that is about them; empty when there are none.
+    pub(super) fn dump(&self, text: &mut String) {
+        if !self.0.is_empty() {
+            text.push_str("------< BFD Topology >------\n");
+        }
+        for (name, Session { neighbor, state, last }) in &self.0 {
+            // Writing to a string can't fail.
+            let _ = write!(
+                text,
+                " BFD Instance = {name}\n   Neighbor = {neighbor}\n   State = {}\n   Last = {last}\n",
+                state.as_str(),
+            );
+        }
+    }
+}
