@@ -166,7 +166,7 @@ impl World {
                 self.add(index, &address, lease_seconds)
             }
             Output::RemoveAddress { index, address } => self.remove(index, &address),
-Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
+            Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
             // These go to others.
             Output::Bfd(_) | Output::Emit(_) => Ok(()),
         }
