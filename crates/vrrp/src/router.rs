@@ -18,7 +18,7 @@ mod seat;
 
 use std::{collections::BTreeSet, collections::VecDeque, net::IpAddr, time::Duration};
 
-use standfast_types::{Family, Instant, Priority};
+use standfast_types::{AdvertInterval, Family, Instant, Priority};
 use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
 
 use crate::{
@@ -36,6 +36,8 @@ const LINGER: Duration = Duration::from_millis(10);
 /// How long a successor may take from its first advert to its announcement. keepalived
 /// advertises before it has added the addresses.
 const SUCCESSOR_GRACE: Duration = Duration::from_millis(500);
+/// A burst against a rival that has spoken during the quiet time follows this long after its last advert.
+const CONFLICT_END: Duration = Duration::from_millis(100);
 /// Added to the longest wait of a successor, for its own lateness.
 const RELEASE_MARGIN: Duration = Duration::from_millis(100);
 
@@ -130,7 +132,8 @@ impl Router {
                 let advert = Some((master.advert_at, Reason::Advert));
                 let second = master.second_burst.map(|(at, _)| (at, Reason::SecondAnnouncement));
                 let refresh = master.refresh_at.map(|at| (at, Reason::Refresh));
-                [advert, second, refresh].into_iter().flatten().min_by_key(|&(at, _)| at)
+                let held_back = master.held_back.map(|at| (at, Reason::SecondAnnouncement));
+                [advert, second, held_back, refresh].into_iter().flatten().min_by_key(|&(at, _)| at)
             }
             State::Releasing(releasing) => Some((releasing.until, Reason::HandOver)),
         }
@@ -227,7 +230,8 @@ impl Router {
         destination: IpAddr,
         out: &mut Vec<u8>,
     ) {
-        let Config { vrid, advert_interval, .. } = self.config;
+        let Config { vrid, .. } = self.config;
+        let advert_interval = self.spoken_interval();
         let addresses = &self.config.addresses;
         match self.config.version {
             Version::V2 => {
@@ -241,6 +245,19 @@ impl Router {
                 Repr::V3(V3 { vrid, priority, interval_centis, addresses })
                     .emit(self.pseudo_header(source, destination), out);
             }
+        }
+    }
+
+    /// The interval in our adverts. In the last one after yielding it is the winner's: other backups hear
+    /// it too, and would wait for the winner by it.
+    const fn spoken_interval(&self) -> AdvertInterval {
+        match &self.state {
+            State::Backup(backup) => backup.timer.interval,
+            State::Init
+            | State::Master(_)
+            | State::Fault
+            | State::Releasing(_)
+            | State::Stopped => self.config.advert_interval,
         }
     }
 
@@ -385,6 +402,9 @@ impl Router {
         if master.refresh_at.is_some_and(|at| at <= now) {
             master.refresh_at = Some(now + announcements.refresh);
             self.outputs.push_back(Output::Announce { repeat: announcements.refresh_repeat });
+        }
+        if master.held_back.is_some_and(|at| at <= now) {
+            self.burst_against_lower(now);
         }
     }
 
@@ -531,10 +551,21 @@ impl Router {
     }
 
     fn announce_against_lower(&mut self, now: Instant) {
+        let State::Master(master) = &mut self.state else { return };
+        if now < master.quiet_until {
+            // Neighbours may have heard the rival since our last burst: it must not be the last word.
+            master.held_back = Some(master.quiet_until.min(now + CONFLICT_END));
+        } else {
+            self.burst_against_lower(now);
+        }
+    }
+
+    fn burst_against_lower(&mut self, now: Instant) {
         let announcements = self.config.announcements;
         let repeat = announcements.lower_prio_repeat;
         let State::Master(master) = &mut self.state else { return };
-        if repeat == 0 || now < master.quiet_until {
+        master.held_back = None;
+        if repeat == 0 {
             return;
         }
         master.quiet_until = now + self.config.advert_interval.duration();

@@ -52,6 +52,8 @@ pub(crate) struct Master {
     pub(crate) refresh_at: Option<Instant>,
     /// No burst against a lower priority before this: one packet must not cost hundreds.
     pub(crate) quiet_until: Instant,
+    /// When the burst follows that the quiet time held back.
+    pub(crate) held_back: Option<Instant>,
     /// The master that it took over from while that one was alive, until its last advert.
     pub(crate) taken_from: Option<IpAddr>,
     /// A better master that a member of a sync group does not yield to yet.
@@ -99,6 +101,7 @@ impl Master {
             second_burst: (!delay.is_zero()).then(|| (now + delay, announcements.master_repeat)),
             refresh_at: (!refresh.is_zero()).then(|| now + refresh),
             quiet_until: now,
+            held_back: None,
             taken_from: None,
             contest: None,
         }

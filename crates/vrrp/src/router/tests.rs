@@ -330,6 +330,36 @@ fn a_flood_of_lower_priority_adverts_brings_one_burst_an_interval() {
 }
 
 #[test]
+fn a_second_rival_within_the_quiet_time_is_announced_against_when_it_falls_silent() {
+    let slow = AdvertInterval::from_seconds(10).expect("not zero");
+    let mut bench = Bench::master(Config { advert_interval: slow, ..config(Version::V2) });
+    let peer = bench.router.clone();
+    let bursts = |outputs: &[Output]| {
+        outputs.iter().filter(|o| matches!(o, Output::Announce { .. })).count()
+    };
+    assert_eq!(bursts(&bench.advert_from(&peer, HIGHER, 99)), 1);
+    assert_eq!(bursts(&bench.wait(5 * SECOND)), 1, "its second burst");
+    assert_eq!(bursts(&bench.advert_from(&peer, LOWER, 98)), 0);
+    assert_eq!(bursts(&bench.wait(Duration::from_millis(100))), 1);
+}
+
+#[test]
+fn the_last_advert_of_a_loser_tells_other_backups_the_interval_of_the_winner() {
+    let with = |centis| Config {
+        advert_interval: AdvertInterval::from_centis(centis).expect("in range"),
+        ..config(Version::V3)
+    };
+    let mut loser = Bench::master(with(100));
+    let winner = Router::new(with(1000), Instant::ZERO);
+    loser.advert_from(&winner, HIGHER, 200);
+    assert_eq!(loser.state(), StateName::Backup);
+    let mut payload = Vec::new();
+    loser.router.emit_advert(100, OWN, Transport::GROUP, &mut payload);
+    let packet = standfast_wire::vrrp::Packet::parse(&payload).expect("an advert");
+    assert_eq!(packet.fields(), standfast_wire::vrrp::Fields::V3 { interval_centis: 1000 });
+}
+
+#[test]
 fn lower_prio_no_advert_keeps_the_answer_but_not_the_announcement() {
     let quiet = Config { lower_prio_no_advert: true, ..config(Version::V2) };
     let mut bench = Bench::master(quiet);
