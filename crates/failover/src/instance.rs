@@ -195,11 +195,10 @@ impl Instance {
     /// address: from its interface whoever put it there, from others only with our tag (the real server
     /// of a balancer has the same address on `lo`).
     pub(crate) fn clean(&self, world: &World, out: &mut VecDeque<Output>) {
-        if self.config.router.priority.is_owner() {
-            return;
-        }
+        // What an owner has without our tag is its own.
+        let owner = self.config.router.priority.is_owner();
         for address in &self.config.addresses {
-            let own = world.index(&address.interface);
+            let own = world.index(&address.interface).filter(|_| !owner);
             let ip = address.prefix.address();
             for index in world.holders(ip) {
                 if Some(index) == own || !world.is_foreign(index, ip) {

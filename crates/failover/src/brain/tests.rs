@@ -454,6 +454,16 @@ fn an_owner_neither_removes_nor_leases_the_address_that_is_its_own() {
 }
 
 #[test]
+fn an_owner_that_cannot_run_yet_removes_what_its_last_life_installed() {
+    let mut owner = tracked(0);
+    owner.instances[0].router.priority = Priority::OWNER;
+    let mut machine = Machine::new(owner);
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
+    assert_eq!(removes(&machine.start(&[])), 1);
+    assert_eq!(machine.state("V"), StateName::Init);
+}
+
+#[test]
 fn two_instances_on_one_interface_hear_only_their_own_adverts() {
     let two = vec![instance("V", 51, ADDRESS), instance("W", 52, PEER)];
     let mut machine = Machine::started(config(two));
