@@ -14,12 +14,27 @@
 //! cluster.run_for(Duration::from_secs(5));
 //! assert_eq!(cluster.holders(), [1]);
 //! ```
+//!
+//! [`play`] lets a seed draw the cluster and what befalls it, and checks rules that hold whatever happens.
 
+mod check;
 mod cluster;
+mod draw;
+mod fault;
+mod link;
 mod machine;
+mod node;
+mod oracle;
+mod run;
+mod trace;
 
+pub use check::Violation;
 pub use cluster::{Cluster, Times};
-pub use machine::{ADDRESS, node};
+pub use fault::Fault;
+pub use link::Link;
+pub use node::{ADDRESS, node};
+pub use run::{Outcome, play};
+pub use trace::{Entry, Happening, Place, Settings};
 
 #[cfg(test)]
 mod tests;

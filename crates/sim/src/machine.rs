@@ -1,183 +1,429 @@
 //! One machine: a brain, and a kernel that does what the brain says.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr},
+    collections::{BTreeSet, VecDeque},
+    net::IpAddr,
+    rc::Rc,
     time::Duration,
 };
 
-use standfast_failover::{Brain, Config, Event, Input, InstanceConfig, Output, Trackers};
-use standfast_types::{IfIndex, InstanceName, Instant, Prefix, Priority, VirtualAddress, Vrid};
+use standfast_failover::{Brain, Config, Event, Input, InstanceEvent, Output};
+use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, Rng, ScriptName};
+use standfast_vrrp::{Datagram, Event as Election, StateName};
 
-/// The address that the machines of [`node`] share.
-pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
+use crate::{
+    node,
+    trace::{Happening, Place},
+};
 
-const INDEX: IfIndex = IfIndex::new(2);
-
-/// A machine `192.0.2.<host>` with one instance `V` that holds [`ADDRESS`].
-///
-/// # Panics
-/// When `priority` is 0.
-#[must_use]
-pub fn node(host: u8, priority: u8) -> (IpAddr, Config) {
-    let vrid = Vrid::new(51).expect("51 is not 0");
-    let priority = Priority::new(priority).expect("a priority is not 0");
-    let mut router = standfast_vrrp::Config::new(vrid, priority);
-    router.addresses = vec![ADDRESS];
-    let instance = InstanceConfig {
-        name: "V".into(),
-        interface: "eth0".into(),
-        router,
-        source: None,
-        track_source: false,
-        track_primary: true,
-        addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS), "eth0".into())],
-        trackers: Trackers::default(),
-    };
-    let config = Config { instances: vec![instance], ..Config::default() };
-    (IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)), config)
-}
+/// The interface with the virtual routers, and another that can be tracked.
+const INTERFACES: [(IfIndex, &str); 2] =
+    [(IfIndex::new(2), node::INTERFACE), (IfIndex::new(3), node::TRACKED)];
+/// The kernel looks at leases at most once a second, by a clock that ticks late: 0 to 1.3 s after its
+/// end a lease is taken away (measured on Linux 6.1 to 6.18).
+pub(crate) const LEASE_LATENESS: Duration = Duration::from_millis(1_300);
 
 /// What a machine puts on the wire.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Frame {
-    Vrrp { source: IpAddr, destination: IpAddr, ttl: u8, payload: Vec<u8> },
-    Announcement(IpAddr),
+    Advert { instance: usize, source: IpAddr, destination: IpAddr, ttl: u8, payload: Vec<u8> },
+    Announcement { place: Place, address: IpAddr },
+}
+
+/// What the kernel tells the process, now or when it wakes.
+#[derive(Clone, Debug)]
+enum Change {
+    Link(usize),
+    Address(IpAddr),
+    Gone(IpAddr),
+    Script(ScriptName, bool),
+    Reload(Box<Config>),
+    Release,
+}
+
+#[derive(Debug)]
+struct Lease {
+    place: Place,
+    address: IpAddr,
+    until: Instant,
+}
+
+#[derive(Debug)]
+struct Pause {
+    since: Instant,
+    until: Instant,
+    /// Whether adverts wait in the socket meanwhile, or are lost.
+    buffers: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) own: IpAddr,
     pub(crate) config: Config,
+    rng: Rng,
     /// `None` while no process runs.
-    pub(crate) brain: Option<Brain>,
-    /// Until when a paused process does nothing.
-    pub(crate) paused_until: Option<Instant>,
-    pub(crate) carrier: bool,
-    /// What the kernel has, with the end of its lease.
-    pub(crate) addresses: BTreeMap<IpAddr, Instant>,
-    pub(crate) events: Vec<(Instant, Event)>,
+    brain: Option<Brain>,
+    pause: Option<Pause>,
+    releasing: bool,
+    /// When the supervisor starts a new process, and what that one goes on with.
+    respawn: Option<(Instant, BTreeSet<InstanceName>)>,
+    /// Of each of [`INTERFACES`].
+    carriers: [bool; 2],
+    leases: Vec<Lease>,
+    adverts: VecDeque<Rc<Frame>>,
+    changes: VecDeque<Change>,
+    /// Whether the brain's own words are kept, for people.
+    pub(crate) verbose: bool,
     pub(crate) sent: Vec<Frame>,
+    pub(crate) happenings: Vec<Happening>,
 }
 
 impl Machine {
-    pub(crate) fn new((own, config): (IpAddr, Config)) -> Self {
+    pub(crate) fn new((own, config): (IpAddr, Config), rng: Rng) -> Self {
         Self {
             own,
             config,
+            rng,
             brain: None,
-            paused_until: None,
-            carrier: true,
-            addresses: BTreeMap::new(),
-            events: Vec::new(),
+            pause: None,
+            releasing: false,
+            respawn: None,
+            carriers: [true; 2],
+            leases: Vec::new(),
+            adverts: VecDeque::new(),
+            changes: VecDeque::new(),
+            verbose: false,
             sent: Vec::new(),
+            happenings: Vec::new(),
         }
     }
 
-    pub(crate) fn start(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
+    pub(crate) const fn is_running(&self) -> bool {
+        self.brain.is_some()
+    }
+
+    /// Whether it lets go and will end.
+    pub(crate) const fn is_releasing(&self) -> bool {
+        self.releasing
+    }
+
+    /// Whether this is an address of its own.
+    pub(crate) fn is_at(&self, address: IpAddr) -> bool {
+        address == self.own || address == node::link_local(self.own)
+    }
+
+    /// Whether frames come and go.
+    pub(crate) const fn is_plugged(&self) -> bool {
+        let [carrier, _] = self.carriers;
+        carrier
+    }
+
+    /// Starts a process in the place of whatever ran.
+    pub(crate) fn start(&mut self, now: Instant, mut adopt: BTreeSet<InstanceName>) {
+        self.crash();
         let mut brain = Brain::new(self.config.clone(), now);
-        let (name, running) = ("eth0".into(), self.carrier);
-        brain.handle_input(now, Input::Link { index: INDEX, name, running });
-        let foreign = Input::Address { index: INDEX, address: self.own, ours: false };
-        brain.handle_input(now, foreign);
-        for &address in self.addresses.keys() {
-            brain.handle_input(now, Input::Address { index: INDEX, address, ours: true });
+        for ((index, name), running) in INTERFACES.into_iter().zip(self.carriers) {
+            brain.handle_input(now, Input::Link { index, name: name.into(), running });
         }
-        brain.start(now, adopt);
+        let [(index, _), _] = INTERFACES;
+        for address in [self.own, node::link_local(self.own)] {
+            brain.handle_input(now, Input::Address { index, address, ours: false });
+        }
+        for lease in &self.leases {
+            let input = Input::Address { index, address: lease.address, ours: true };
+            brain.handle_input(now, input);
+        }
+        adopt.retain(|name| brain.is_installed(name));
+        self.happenings.push(Happening::Started { adopting: !adopt.is_empty() });
+        self.configured(&[]);
+        brain.start(now, &adopt);
         self.brain = Some(brain);
-        self.drain(now);
+        self.finish(now);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn crash(&mut self) {
+        if self.brain.take().is_some() {
+            self.happenings.push(Happening::Crashed);
+        }
+        self.pause = None;
+        self.releasing = false;
+        self.respawn = None;
+        self.adverts.clear();
+        self.changes.clear();
+    }
+
+    /// `kill -9` of pulse alone: so much later the supervisor's next one adopts what it was master of.
+    pub(crate) fn die(&mut self, now: Instant, respawn: Duration) {
+        let masters = self.masters();
+        if self.brain.is_some() && !self.releasing {
+            self.crash();
+            self.respawn = Some((now + respawn, masters));
+        }
+    }
+
+    /// The instances that are master.
+    fn masters(&self) -> BTreeSet<InstanceName> {
+        let snapshot = self.brain.iter().flat_map(Brain::snapshot);
+        let masters = snapshot.filter(|instance| instance.router.state == StateName::Master);
+        masters.map(|instance| instance.name).collect()
+    }
+
+    pub(crate) fn pause(&mut self, now: Instant, duration: Duration, buffers: bool) {
+        if self.brain.is_some() && self.pause.is_none() {
+            self.pause = Some(Pause { since: now, until: now + duration, buffers });
+            self.happenings.push(Happening::Paused);
+        }
+    }
+
+    /// Ends a pause before its time.
+    pub(crate) fn wake(&mut self, now: Instant) {
+        let Some(pause) = self.pause.take() else { return };
+        self.happenings.push(Happening::Woke { slept: now.saturating_since(pause.since) });
+        // As pulse does: what has arrived comes before what is due, the kernel's changes last.
+        while let Some(frame) = self.adverts.pop_front() {
+            self.deliver(now, &frame);
+        }
+        self.timeout(now);
+        self.finish(now);
+    }
+
+    pub(crate) fn release(&mut self, now: Instant) {
+        self.happenings.push(Happening::Released);
+        self.releasing = self.brain.is_some();
+        self.tell(now, Change::Release);
+    }
+
+    pub(crate) fn script(&mut self, now: Instant, name: &str, success: bool) {
+        self.tell(now, Change::Script(name.into(), success));
+    }
+
+    pub(crate) fn set_carrier(&mut self, now: Instant, interface: usize, running: bool) {
+        if let Some(carrier) = self.carriers.get_mut(interface)
+            && std::mem::replace(carrier, running) != running
+        {
+            self.tell(now, Change::Link(interface));
+        }
+    }
+
+    pub(crate) fn reload(&mut self, now: Instant, config: Config) {
+        self.config = config;
+        self.tell(now, Change::Reload(Box::new(self.config.clone())));
+    }
+
+    /// Somebody removes an address by hand.
+    pub(crate) fn steal(&mut self, now: Instant, place: Place) {
+        if let Some(address) = self.remove(|lease| lease.place == place) {
+            self.tell(now, Change::Gone(address));
+        }
+    }
+
+    pub(crate) fn holds(&self, place: Place) -> bool {
+        self.leases.iter().any(|lease| lease.place == place)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let process = match self.paused_until {
-            Some(until) => Some(until),
+        let process = match &self.pause {
+            Some(pause) => Some(pause.until),
             None => self.brain.as_ref().and_then(Brain::next_deadline),
         };
-        process.into_iter().chain(self.addresses.values().copied()).min()
+        let respawn = self.respawn.as_ref().map(|(at, _)| *at);
+        self.leases.iter().map(|lease| lease.until).chain(process).chain(respawn).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        let expired: Vec<_> =
-            self.addresses.iter().filter(|(_, at)| **at <= now).map(|(a, _)| *a).collect();
-        for address in expired {
-            self.addresses.remove(&address);
-            self.input(now, Input::AddressGone { index: INDEX, address });
-        }
-        let wakes = self.paused_until.take_if(|until| *until <= now).is_some();
-        if self.paused_until.is_none()
-            && let Some(brain) = &mut self.brain
-        {
-            brain.handle_timeout(now);
-            self.drain(now);
-        }
-        if wakes {
-            self.resync(now);
-        }
-    }
-
-    /// What netlink kept for a process while it was paused.
-    fn resync(&mut self, now: Instant) {
-        self.set_carrier(now, self.carrier);
-        let virtual_address = ADDRESS;
-        if !self.addresses.contains_key(&virtual_address) {
-            self.input(now, Input::AddressGone { index: INDEX, address: virtual_address });
-        }
-    }
-
-    pub(crate) fn receive(&mut self, now: Instant, frame: &Frame) {
-        match frame {
-            Frame::Announcement(address) => {
-                self.input(now, Input::Announced { index: INDEX, address: *address });
+        while let Some(address) = self.remove(|lease| lease.until <= now) {
+            if self.brain.is_some() {
+                self.changes.push_back(Change::Gone(address));
             }
-            Frame::Vrrp { source, destination, ttl, payload } => {
+        }
+        if let Some((_, adopt)) = self.respawn.take_if(|(at, _)| *at <= now) {
+            self.start(now, adopt);
+        }
+        match &self.pause {
+            Some(pause) if pause.until <= now => self.wake(now),
+            Some(_) => {}
+            None => {
+                self.timeout(now);
+                self.finish(now);
+            }
+        }
+    }
+
+    /// A frame arrives; false when nobody will ever read it.
+    pub(crate) fn receive(&mut self, now: Instant, frame: &Rc<Frame>) -> bool {
+        if self.brain.is_none() || !self.is_plugged() {
+            return false;
+        }
+        match &self.pause {
+            Some(pause) if pause.buffers => self.adverts.push_back(Rc::clone(frame)),
+            Some(_) => return false,
+            None => {
+                self.deliver(now, frame);
+                self.finish(now);
+            }
+        }
+        true
+    }
+
+    fn deliver(&mut self, now: Instant, frame: &Frame) {
+        let [(index, _), _] = INTERFACES;
+        let input = match frame {
+            Frame::Announcement { address, .. } => Input::Announced { index, address: *address },
+            Frame::Advert { source, destination, ttl, payload, .. } => {
                 let (source, destination, ttl) = (*source, *destination, *ttl);
-                let datagram = standfast_vrrp::Datagram { source, destination, ttl, payload };
-                self.input(now, Input::Datagram { index: INDEX, datagram });
+                let datagram = Datagram { source, destination, ttl, payload };
+                Input::Datagram { index, datagram }
             }
+        };
+        if let Some(brain) = &mut self.brain {
+            brain.handle_input(now, input);
+        }
+        self.drain(now);
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        if let Some(brain) = &mut self.brain {
+            brain.handle_timeout(now);
+        }
+        self.drain(now);
+    }
+
+    fn tell(&mut self, now: Instant, change: Change) {
+        if self.brain.is_some() {
+            self.changes.push_back(change);
+            self.finish(now);
         }
     }
 
-    pub(crate) fn set_carrier(&mut self, now: Instant, running: bool) {
-        self.carrier = running;
-        self.input(now, Input::Link { index: INDEX, name: "eth0".into(), running });
+    /// Takes every change, those that it causes too.
+    fn finish(&mut self, now: Instant) {
+        if self.pause.is_some() {
+            return;
+        }
+        self.drain(now);
+        while let Some(change) = self.changes.pop_front() {
+            self.change(now, change);
+            self.drain(now);
+        }
+        if self.releasing && self.brain.as_ref().is_some_and(Brain::has_stopped) {
+            self.crash();
+        }
+        self.happenings.push(Happening::Settled);
     }
 
-    pub(crate) fn input(&mut self, now: Instant, input: Input<'_>) {
-        // A paused process loses what is sent to it: that is harder than finding it in a buffer.
-        if self.paused_until.is_none()
-            && let Some(brain) = &mut self.brain
-        {
+    fn change(&mut self, now: Instant, change: Change) {
+        let [(index, _), _] = INTERFACES;
+        let input = match change {
+            Change::Link(interface) => {
+                let link = INTERFACES.into_iter().zip(self.carriers).nth(interface);
+                let Some(((index, name), running)) = link else { return };
+                Input::Link { index, name: InterfaceName::from(name), running }
+            }
+            Change::Address(address) => Input::Address { index, address, ours: true },
+            Change::Gone(address) => Input::AddressGone { index, address },
+            Change::Script(name, success) => Input::Script { name, success },
+            Change::Release => Input::Release,
+            Change::Reload(config) => {
+                let Some(mut brain) = self.brain.take() else { return };
+                let old: Vec<_> = brain.snapshot().into_iter().map(|one| one.name).collect();
+                self.configured(&old);
+                brain.reconfigure(now, *config);
+                self.brain = Some(brain);
+                return;
+            }
+        };
+        if let Some(brain) = &mut self.brain {
             brain.handle_input(now, input);
-            self.drain(now);
+        }
+    }
+
+    /// Tells the checkers what the brain is told, and the priority with which a new instance begins.
+    fn configured(&mut self, old: &[InstanceName]) {
+        for config in &self.config.instances {
+            let Some(settings) = node::settings(config) else { continue };
+            self.happenings.push(Happening::Configured(settings));
+            if !old.contains(&config.name) {
+                let (instance, to) = (settings.instance, config.router.priority.get());
+                self.happenings.push(Happening::Priority { instance, to });
+            }
         }
     }
 
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.brain.as_mut().and_then(Brain::poll_output) {
             match output {
-                Output::Listen { .. } | Output::Unlisten { .. } => {}
+                // No machine of the simulator has a session of BFD.
+                Output::Listen { .. } | Output::Unlisten { .. } | Output::Bfd(_) => {}
                 Output::Send { source, destination, ttl, payload, .. } => {
-                    self.sent.push(Frame::Vrrp { source, destination, ttl, payload });
+                    let Some((instance, priority)) = node::advert(&payload) else { continue };
+                    self.happenings.push(Happening::Sent { instance, priority });
+                    self.sent.push(Frame::Advert { instance, source, destination, ttl, payload });
                 }
                 Output::AddAddress { address, lease_seconds, .. } => {
-                    let address = address.prefix.address();
-                    let lease = Duration::from_secs(lease_seconds.into());
-                    let known = self.addresses.insert(address, now + lease).is_some();
-                    if !known {
-                        self.input(now, Input::Address { index: INDEX, address, ours: true });
-                    }
+                    self.add(now, address.prefix.address(), lease_seconds);
                 }
                 Output::RemoveAddress { address, .. } => {
                     let address = address.prefix.address();
-                    if self.addresses.remove(&address).is_some() {
-                        self.input(now, Input::AddressGone { index: INDEX, address });
+                    if self.remove(|lease| lease.address == address).is_some() {
+                        self.changes.push_back(Change::Gone(address));
                     }
                 }
-                Output::Announce { address, .. } => self.sent.push(Frame::Announcement(address)),
-                // No machine of the simulator has a session.
-                Output::Bfd(_) => {}
-                Output::Emit(event) => self.events.push((now, event)),
+                Output::Announce { address, .. } => {
+                    let Some(place) = node::place(address) else { continue };
+                    self.happenings.push(Happening::Announced(place));
+                    self.sent.push(Frame::Announcement { place, address });
+                }
+                Output::Emit(event) => self.emit(event),
             }
         }
+    }
+
+    fn add(&mut self, now: Instant, address: IpAddr, lease_seconds: u32) {
+        let lateness = u64::try_from(LEASE_LATENESS.as_nanos()).unwrap_or(0);
+        let lateness = Duration::from_nanos(self.rng.below(lateness));
+        let until = now + Duration::from_secs(lease_seconds.into()) + lateness;
+        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.address == address) {
+            lease.until = until;
+            return;
+        }
+        let Some(place) = node::place(address) else { return };
+        self.leases.push(Lease { place, address, until });
+        self.changes.push_back(Change::Address(address));
+        self.happenings.push(Happening::Added(place));
+    }
+
+    fn remove(&mut self, which: impl Fn(&Lease) -> bool) -> Option<IpAddr> {
+        let at = self.leases.iter().position(which)?;
+        let lease = self.leases.swap_remove(at);
+        self.happenings.push(Happening::Gone(lease.place));
+        Some(lease.address)
+    }
+
+    fn emit(&mut self, event: Event) {
+        if let Event::Instance { name, kind } = &event
+            && let Some(instance) = node::number(name)
+        {
+            self.happenings.extend(happening(instance, kind));
+        }
+        if self.verbose {
+            self.happenings.push(Happening::Said(event));
+        }
+    }
+}
+
+/// What of an event the checkers must be told; the rest they see for themselves.
+fn happening(instance: usize, kind: &InstanceEvent) -> Option<Happening> {
+    let state = |to| Some(Happening::State { instance, to });
+    if let InstanceEvent::Election { event: Election::Transition { to, .. }, .. } = kind {
+        state(*to)
+    } else if let InstanceEvent::Election { event: Election::Adopted { .. }, .. } = kind {
+        state(StateName::Master)
+    } else if let InstanceEvent::Priority { to, .. } = kind {
+        Some(Happening::Priority { instance, to: to.get() })
+    } else if let InstanceEvent::Deleted = kind {
+        state(StateName::Stop)
+    } else {
+        None
     }
 }

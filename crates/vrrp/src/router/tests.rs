@@ -355,7 +355,7 @@ fn the_last_advert_of_a_loser_tells_other_backups_the_interval_of_the_winner() {
     assert_eq!(loser.state(), StateName::Backup);
     let mut payload = Vec::new();
     loser.router.emit_advert(100, OWN, Transport::GROUP, &mut payload);
-    let packet = standfast_wire::vrrp::Packet::parse(&payload).expect("an advert");
+    let packet = standfast_wire::vrrp::Packet::parse(&payload, Family::V4).expect("an advert");
     assert_eq!(packet.fields(), standfast_wire::vrrp::Fields::V3 { interval_centis: 1000 });
 }
 

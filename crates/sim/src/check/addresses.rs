@@ -1,0 +1,179 @@
+//! Never an address outside MASTER, never MASTER without its addresses, and none without an announcement.
+//!
+//! After each input a running process has brought the kernel up to its state: an address is there exactly
+//! while its instance is master. One that was not there before is announced in the same breath, before the
+//! kernel can answer for it (the simulation draws no `vrrp_garp_interval`).
+//!
+//! A dead or paused process renews no lease. The lease is three intervals in whole seconds, at least 2 s,
+//! and was renewed at the latest when the process fell silent at t. The kernel is up to 1.3 s late. So the
+//! addresses are gone at
+//!
+//! ```text
+//! t + max(2 s, 3 intervals rounded up) + 1.3 s
+//! ```
+//!
+//! A process that starts meanwhile removes what is left, or adopts it; what has left its file since then it
+//! does not know, and the lease ends it all the same.
+
+use std::time::Duration;
+
+use standfast_types::Instant;
+use standfast_vrrp::StateName;
+
+use crate::{
+    machine::LEASE_LATENESS,
+    trace::{Happening, Place, Settings},
+};
+
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    nodes: Vec<Node>,
+    /// Whether any address is there that nobody renews.
+    left: bool,
+}
+
+#[derive(Debug)]
+struct Node {
+    awake: bool,
+    /// When it fell silent.
+    silent_since: Instant,
+    members: Vec<Member>,
+    held: Vec<Place>,
+    /// What a process that died has left behind and its successor was not told of.
+    orphans: Vec<Place>,
+    /// Since the process had settled the last time.
+    added: Vec<Place>,
+    announced: Vec<Place>,
+    changed: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Member {
+    master: bool,
+    lease: Duration,
+    addresses: usize,
+}
+
+impl Addresses {
+    pub(crate) fn new(machines: usize, instances: usize) -> Self {
+        let node = |_| Node {
+            awake: false,
+            silent_since: Instant::ZERO,
+            members: vec![Member::default(); instances],
+            held: Vec::new(),
+            orphans: Vec::new(),
+            added: Vec::new(),
+            announced: Vec::new(),
+            changed: false,
+        };
+        Self { nodes: (0..machines).map(node).collect(), left: false }
+    }
+
+    pub(crate) fn observe(&mut self, at: Instant, on: usize, what: &Happening) -> Option<String> {
+        let node = self.nodes.get_mut(on)?;
+        match *what {
+            Happening::Settled => return node.settle(),
+            Happening::Started { .. } => {
+                node.awake = true;
+                node.members.iter_mut().for_each(|member| *member = Member::default());
+            }
+            Happening::Woke { .. } => node.awake = true,
+            Happening::Crashed | Happening::Paused => {
+                if std::mem::replace(&mut node.awake, false) {
+                    node.silent_since = at;
+                }
+                if *what == Happening::Crashed {
+                    node.orphans.clone_from(&node.held);
+                }
+            }
+            Happening::Configured(settings) => {
+                let member = node.members.get_mut(settings.instance)?;
+                member.lease = lease(settings.interval);
+                member.addresses = settings.addresses;
+                let Settings { instance, addresses, .. } = settings;
+                node.orphans
+                    .retain(|place| place.instance != instance || place.address >= addresses);
+            }
+            Happening::State { instance, to } => {
+                node.members.get_mut(instance)?.master = to == StateName::Master;
+            }
+            Happening::Added(place) => {
+                node.held.push(place);
+                node.added.push(place);
+            }
+            Happening::Gone(place) => {
+                node.held.retain(|held| *held != place);
+                node.orphans.retain(|orphan| *orphan != place);
+            }
+            Happening::Announced(place) => {
+                node.announced.push(place);
+                return None;
+            }
+            Happening::Released
+            | Happening::Priority { .. }
+            | Happening::Sent { .. }
+            | Happening::Lost { .. }
+            | Happening::Said(_)
+            | Happening::Befell(_) => return None,
+        }
+        node.changed = true;
+        self.left = self.nodes.iter().any(|node| !node.left().is_empty());
+        None
+    }
+
+    /// Nothing happens until `to`: who holds addresses for too long then.
+    pub(crate) fn pass(&self, to: Instant) -> Option<(usize, String)> {
+        if !self.left {
+            return None;
+        }
+        (0..).zip(&self.nodes).find_map(|(machine, node)| {
+            let overdue = |place: &&Place| {
+                let lease = node.members.get(place.instance).map(|member| member.lease);
+                to > node.silent_since + lease.unwrap_or_default() + LEASE_LATENESS
+            };
+            let place = node.left().iter().find(overdue)?;
+            Some((machine, format!("silent for longer than its lease, and holds {place:?}")))
+        })
+    }
+}
+
+impl Node {
+    /// What nobody renews.
+    fn left(&self) -> &[Place] {
+        if self.awake { &self.orphans } else { &self.held }
+    }
+
+    fn settle(&mut self) -> Option<String> {
+        if !std::mem::replace(&mut self.changed, false) {
+            self.announced.clear();
+            return None;
+        }
+        let announced = std::mem::take(&mut self.announced);
+        let added = std::mem::take(&mut self.added);
+        if !self.awake {
+            return None;
+        }
+        let is_master = |at: usize| self.members.get(at).is_some_and(|member| member.master);
+        let known = |place: &&Place| !self.orphans.contains(place);
+        if let Some(place) = self.held.iter().filter(known).find(|place| !is_master(place.instance))
+        {
+            return Some(format!("holds {place:?} outside MASTER"));
+        }
+        let silent = |place: &&Place| self.held.contains(place) && !announced.contains(place);
+        if let Some(place) = added.iter().find(silent) {
+            return Some(format!("answers for {place:?} without having announced it"));
+        }
+        (0..).zip(&self.members).filter(|(_, member)| member.master).find_map(|(at, member)| {
+            let held = self.held.iter().filter(known).filter(|place| place.instance == at).count();
+            let text =
+                format!("V{at}: is master and holds {held} of {} addresses", member.addresses);
+            (held != member.addresses).then_some(text)
+        })
+    }
+}
+
+fn lease(interval: Duration) -> Duration {
+    let three = interval * 3;
+    let whole = Duration::from_secs(three.as_secs() + u64::from(three.subsec_nanos() > 0));
+    whole.max(Duration::from_secs(2))
+}

@@ -1,0 +1,196 @@
+//! Never two masters longer than the faults allow.
+//!
+//! Two machines claim an instance when both are its master, run, do not pause and have not been told to
+//! stop. Of two, one outranks the other: by its priority, or by its address when both have the same
+//! (RFC 9568, section 6.4.3). The lower one must yield on the first advert of the higher one that reaches
+//! it. The higher one sends at its interval, and at once when it becomes master, so the next advert is at
+//! most one interval away at any time, and under way no longer than the slowest link allows (`reach`):
+//!
+//! ```text
+//! both claim, or rank or interval changed, at t      allowed until t + interval + reach
+//! an advert of the higher one was lost at t          allowed until t + interval + reach
+//! ```
+//!
+//! Nothing else excuses two masters. Each lost advert is a fault that the network, a pause or a dead
+//! process caused; so a partition is excused as long as the higher one keeps sending into it, and one
+//! that does not send is not. A master that was told to stop serves until its successor announces the
+//! addresses: at most the longest skew and 100 ms. One that is dead or paused holds its addresses no
+//! longer than their leases: see [`super::addresses`].
+
+use std::{net::IpAddr, time::Duration};
+
+use standfast_types::Instant;
+use standfast_vrrp::StateName;
+
+use crate::trace::Happening;
+
+/// What a stopping master adds to the longest skew of its successor, for that one's lateness.
+const RELEASE_MARGIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(crate) struct Masters {
+    nodes: Vec<Node>,
+    reach: Duration,
+    /// For each instance, the higher one and the lower one: until when both may claim it.
+    allowed: Vec<Instant>,
+    instances: usize,
+    /// Whether there is any pair to look at, or a master that stops.
+    alert: bool,
+}
+
+#[derive(Debug)]
+struct Node {
+    own: IpAddr,
+    awake: bool,
+    /// Until when a machine that was told to stop may serve.
+    stop_by: Option<Instant>,
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Member {
+    master: bool,
+    priority: u8,
+    interval: Duration,
+    skew: Duration,
+}
+
+impl Node {
+    fn claims(&self, instance: usize) -> Option<&Member> {
+        let awake = self.awake && self.stop_by.is_none();
+        self.members.get(instance).filter(|member| awake && member.master)
+    }
+}
+
+impl Masters {
+    pub(crate) fn new(own: &[IpAddr], instances: usize, reach: Duration) -> Self {
+        let node = |own: &IpAddr| Node {
+            own: *own,
+            awake: false,
+            stop_by: None,
+            members: vec![Member::default(); instances],
+        };
+        Self {
+            nodes: own.iter().map(node).collect(),
+            reach,
+            allowed: vec![Instant::ZERO; instances * own.len() * own.len()],
+            instances,
+            alert: false,
+        }
+    }
+
+    /// Who claims an instance.
+    pub(crate) fn of(&self, instance: usize) -> Vec<usize> {
+        let claims = (0..).zip(&self.nodes).filter(|(_, node)| node.claims(instance).is_some());
+        claims.map(|(at, _)| at).collect()
+    }
+
+    pub(crate) fn observe(&mut self, at: Instant, machine: usize, what: &Happening) {
+        let Some(node) = self.nodes.get_mut(machine) else { return };
+        match *what {
+            Happening::Started { .. } => {
+                node.awake = true;
+                node.stop_by = None;
+                node.members.iter_mut().for_each(|member| member.master = false);
+            }
+            Happening::Crashed | Happening::Paused => node.awake = false,
+            Happening::Woke { .. } => {
+                node.awake = true;
+                node.stop_by = node.stop_by.map(|by| by.max(at));
+            }
+            Happening::Released => {
+                let skew = node.members.iter().map(|member| member.skew).max();
+                node.stop_by = Some(at + skew.unwrap_or_default() + RELEASE_MARGIN);
+            }
+            Happening::Configured(settings) => {
+                let Some(member) = node.members.get_mut(settings.instance) else { return };
+                member.interval = settings.interval;
+                member.skew = settings.skew;
+            }
+            Happening::State { instance, to } => {
+                let Some(member) = node.members.get_mut(instance) else { return };
+                member.master = to == StateName::Master;
+            }
+            Happening::Priority { instance, to } => {
+                let Some(member) = node.members.get_mut(instance) else { return };
+                member.priority = to;
+            }
+            Happening::Lost { instance, to } => {
+                let Some(interval) = node.claims(instance).map(|member| member.interval) else {
+                    return;
+                };
+                self.allow(instance, machine, to, at + interval + self.reach);
+                return;
+            }
+            Happening::Sent { .. }
+            | Happening::Added(_)
+            | Happening::Gone(_)
+            | Happening::Announced(_)
+            | Happening::Settled
+            | Happening::Said(_)
+            | Happening::Befell(_) => return,
+        }
+        self.alert = false;
+        for instance in 0..self.instances {
+            self.excuse(at, machine, instance);
+            self.alert |= self.of(instance).len() > 1;
+        }
+        self.alert |= self.nodes.iter().any(|node| node.stop_by.is_some());
+    }
+
+    /// From now on everything is as new between this machine and all others.
+    fn excuse(&mut self, at: Instant, machine: usize, instance: usize) {
+        for other in 0..self.nodes.len() {
+            for (from, to) in [(machine, other), (other, machine)] {
+                let member = self.nodes.get(from).and_then(|node| node.claims(instance));
+                if let Some(interval) = member.map(|member| member.interval) {
+                    self.allow(instance, from, to, at + interval + self.reach);
+                }
+            }
+        }
+    }
+
+    fn allow(&mut self, instance: usize, from: usize, to: usize, until: Instant) {
+        let slot = self.slot(instance, from, to);
+        if let Some(allowed) = self.allowed.get_mut(slot) {
+            *allowed = until.max(*allowed);
+        }
+    }
+
+    const fn slot(&self, instance: usize, from: usize, to: usize) -> usize {
+        (instance * self.nodes.len() + from) * self.nodes.len() + to
+    }
+
+    /// Nothing happens until `to`: who is master for too long then.
+    pub(crate) fn pass(&mut self, to: Instant) -> Option<(usize, String)> {
+        if !self.alert {
+            return None;
+        }
+        for (machine, node) in (0..).zip(&self.nodes) {
+            let serves = node.awake && node.members.iter().any(|member| member.master);
+            if serves && node.stop_by.is_some_and(|by| to > by) {
+                return Some((machine, "still serves long after it was told to stop".into()));
+            }
+        }
+        (0..self.instances).find_map(|instance| self.pairs(to, instance))
+    }
+
+    fn pairs(&self, to: Instant, instance: usize) -> Option<(usize, String)> {
+        let claims = || {
+            let all = (0..).zip(&self.nodes);
+            all.filter_map(|(at, node)| Some((at, node.claims(instance)?, node.own)))
+        };
+        for (high, winner, high_own) in claims() {
+            for (low, loser, low_own) in claims() {
+                let outranks = (winner.priority, high_own) > (loser.priority, low_own);
+                let allowed = self.allowed.get(self.slot(instance, high, low));
+                if outranks && allowed.is_some_and(|until| to > *until) {
+                    let text =
+                        format!("V{instance}: is master although {high} is, and outranks it");
+                    return Some((low, text));
+                }
+            }
+        }
+        None
+    }
+}

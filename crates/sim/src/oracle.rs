@@ -1,0 +1,80 @@
+//! Who should be master once every fault is healed: a reference that knows no timers.
+//!
+//! It works from the configuration and the state of what is tracked, by the rules of the manual, without a
+//! line of the engines.
+
+use std::collections::BTreeSet;
+
+use standfast_failover::{InstanceConfig, Weight};
+use standfast_vrrp::Preempt;
+
+/// What the oracle sees of one machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen<'a> {
+    /// `None` when no process runs, or it has no such instance.
+    pub(crate) config: Option<&'a InstanceConfig>,
+    /// State of the interface with the virtual routers, and of the one that can be tracked.
+    pub(crate) carriers: [bool; 2],
+    /// The last word of each script; `None` before its first.
+    pub(crate) scripts: [Option<bool>; 2],
+    /// Whether it claims to be master at this moment.
+    pub(crate) claims: bool,
+}
+
+/// The machines of which one will be master, alone. Empty: nobody can.
+///
+/// More than one only where timing decides: among equals, and where `nopreempt` lets whoever came first.
+pub(crate) fn masters(seen: &[Seen<'_>]) -> BTreeSet<usize> {
+    let able: Vec<_> =
+        (0..).zip(seen).filter_map(|(at, seen)| Some((at, priority(seen)?, seen))).collect();
+    // A master yields to nobody below it, so the highest that claims is the least that can come out.
+    let floor = able.iter().filter(|(_, _, seen)| seen.claims).map(|(_, p, _)| *p).max();
+    let stays = |candidate: u8| {
+        let higher = able.iter().filter(|(_, priority, _)| *priority > candidate);
+        higher.clone().all(|(_, _, seen)| never_preempts(seen))
+    };
+    able.iter()
+        .filter(|(_, priority, _)| floor.is_none_or(|floor| *priority >= floor) && stays(*priority))
+        .map(|(at, ..)| *at)
+        .collect()
+}
+
+fn never_preempts(seen: &Seen<'_>) -> bool {
+    seen.config.is_some_and(|config| config.router.preempt == Preempt::Never)
+}
+
+/// The effective priority; `None` in FAULT.
+fn priority(seen: &Seen<'_>) -> Option<u8> {
+    let config = seen.config?;
+    let [own, tracked] = seen.carriers;
+    if config.track_primary && !own {
+        return None;
+    }
+    let base = config.router.priority.get();
+    let mut sum = i32::from(base);
+    for _ in &config.trackers.interfaces {
+        sum += effect(tracked_weight(config)?, Some(tracked))?;
+    }
+    for (track, up) in config.trackers.scripts.iter().zip(seen.scripts) {
+        sum += effect(track.weight, up)?;
+    }
+    if base == 255 {
+        return Some(255);
+    }
+    u8::try_from(sum.clamp(1, 254)).ok()
+}
+
+fn tracked_weight(config: &InstanceConfig) -> Option<Weight> {
+    config.trackers.interfaces.first().map(|track| track.weight)
+}
+
+/// What something tracked adds; `None` is FAULT.
+fn effect(weight: Weight, up: Option<bool>) -> Option<i32> {
+    let good = up.map(|up| up ^ weight.reverse);
+    match good {
+        Some(true) => Some(i32::from(weight.value).max(0)),
+        Some(false) | None if weight.value == 0 => None,
+        Some(false) => Some(i32::from(weight.value).min(0)),
+        None => Some(0),
+    }
+}
