@@ -5,6 +5,7 @@ mod check;
 mod common;
 mod findings;
 mod fmt;
+mod ipv6;
 mod lab;
 mod leases;
 mod mail;
