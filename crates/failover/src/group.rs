@@ -292,3 +292,6 @@ fn together(states: impl Iterator<Item = StateName> + Clone) -> StateName {
     let found = order.into_iter().find(|wanted| states.clone().any(|state| state == *wanted));
     found.unwrap_or(StateName::Init)
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,8 @@ impl Router {
             State::Backup(backup) => {
                 let due = self.master_down_at(backup).max(backup.not_before);
                 let overdue = now.saturating_since(due);
-                match self.takeover_cause(backup, now) {
+                let cause = self.takeover_cause(backup, now);
+                match cause.filter(|_| backup.not_before <= now) {
                     // Not the master was silent: we were deaf. Listen for one more interval.
                     Some(_) if overdue > backup.timer.interval.duration() => self.listen_again(now),
                     Some(cause) => self.become_master(now, cause),
