@@ -5,7 +5,7 @@
 //! outranked where another outranks. Then that of the *lead* counts, which is the member with the lowest
 //! virtual router id, so that machines with the same groups agree on it. The members that follow
 //!
-//! - do not take over while another member hears a master that it accepts, and
+//! - do not take over while another member hears a master that it accepts, unless theirs said good-bye, and
 //! - as masters do not yield at once to a better one, whose own lead may be about to lose against ours.
 //!
 //! So all machines settle on the one that wins the lead's election, whoever came first.
@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use standfast_types::{GroupName, InstanceName, Instant};
-use standfast_vrrp::{Input as RouterInput, Seat, StateName};
+use standfast_vrrp::{Input as RouterInput, Seat, StateName, Takeover};
 
 use crate::{Event, Fault, GroupConfig, Output, Trackers, instance::Instance, world::World};
 
@@ -123,8 +123,12 @@ impl Groups {
     ) -> Option<Instant> {
         let group = self.groups.get(self.of.get(name)?)?;
         let takeover = instances.get(name)?.router.takeover(now)?;
-        if takeover.preempts && group.members.first() == Some(name) {
-            return None;
+        let leads = group.members.first() == Some(name);
+        match takeover {
+            Takeover::Preempts if leads => return None,
+            // Where a machine lost the link it cannot say good-bye, and does so elsewhere.
+            Takeover::Released => return None,
+            Takeover::Preempts | Takeover::Silence => {}
         }
         let others = group.members.iter().filter(|member| *member != name);
         let alive = others.filter_map(|member| instances.get(member)?.router.master_alive_until());

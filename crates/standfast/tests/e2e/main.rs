@@ -6,6 +6,7 @@ mod common;
 mod findings;
 mod fmt;
 mod ipv6;
+mod groups;
 mod lab;
 mod leases;
 mod mail;

@@ -10,11 +10,15 @@ use crate::{
     state::{Contest, State},
 };
 
-/// A backup that would take over now.
+/// Why a backup would take over now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Takeover {
-    /// From a living master of lower priority.
-    pub preempts: bool,
+pub enum Takeover {
+    /// The master is silent.
+    Silence,
+    /// The master has let go.
+    Released,
+    /// The living master has a lower priority.
+    Preempts,
 }
 
 impl Router {
@@ -22,8 +26,14 @@ impl Router {
     #[must_use]
     pub fn takeover(&self, now: Instant) -> Option<Takeover> {
         let State::Backup(backup) = &self.state else { return None };
+        let released = backup.timer.adverts == 0;
         let cause = self.takeover_cause(backup, now)?;
-        Some(Takeover { preempts: matches!(cause, Cause::Preempted { .. }) })
+        let preempts = matches!(cause, Cause::Preempted { .. });
+        Some(match (preempts, released) {
+            (true, _) => Takeover::Preempts,
+            (false, true) => Takeover::Released,
+            (false, false) => Takeover::Silence,
+        })
     }
 
     /// Until when the master that it accepts counts as alive, as far as its adverts tell. The last one
