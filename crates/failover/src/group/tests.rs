@@ -54,7 +54,7 @@ fn node(priorities: &[u8]) -> Config {
         let address = Ipv4Addr::new(10, 0, id, 100);
         router.version = Version::V3;
         router.advert_interval = AdvertInterval::from_centis(10).expect("in range");
-        router.addresses = vec![address];
+        router.addresses = vec![address.into()];
         let interface = interface(segment).as_str().into();
         let address = VirtualAddress::new(Prefix::host(address.into()), interface);
         InstanceConfig {
@@ -202,7 +202,7 @@ impl Net {
 
     fn deliver(&mut self, key: (Instant, u64)) {
         let (from, to, segment, payload) = self.frames.remove(&key).expect("it is there");
-        let source = own(from, segment);
+        let source = own(from, segment).into();
         let destination = standfast_vrrp::Transport::GROUP;
         let datagram = Datagram { source, destination, ttl: 255, payload: &payload };
         self.input(to, Input::Datagram { index: index(segment), datagram });
