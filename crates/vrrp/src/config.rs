@@ -37,6 +37,10 @@ pub struct Config {
     pub announcements: Announcements,
     /// As master, leave a lower-priority advert unanswered (`lower_prio_no_advert`).
     pub lower_prio_no_advert: bool,
+    /// Compare the addresses only in the first advert of a master (`skip_check_adv_addr`).
+    pub skip_check_adv_addr: bool,
+    /// As the owner of the address, heed no advert (`owner_ignore_adverts`).
+    pub owner_ignore_adverts: bool,
 }
 
 /// Protocol version.
@@ -183,6 +187,8 @@ impl Config {
             checksum: ChecksumMode::PseudoHeader,
             announcements: Announcements::default(),
             lower_prio_no_advert: false,
+            skip_check_adv_addr: false,
+            owner_ignore_adverts: false,
         }
     }
 }

@@ -23,6 +23,7 @@
 
 mod admission;
 mod config;
+mod counters;
 mod output;
 mod router;
 mod state;
@@ -31,5 +32,6 @@ pub mod timers;
 pub use config::{
     Announcements, ChecksumMode, Config, Password, Preempt, Transport, UnicastPeer, Version,
 };
+pub use counters::Counters;
 pub use output::{Cause, Datagram, Discard, Event, Input, Output, Reason, Seat, StateName};
 pub use router::{Router, Snapshot, Takeover};

@@ -14,6 +14,7 @@
 //!                        STOP
 //! ```
 
+mod owners;
 mod seat;
 
 use std::{collections::BTreeSet, collections::VecDeque, net::IpAddr, time::Duration};
@@ -22,13 +23,14 @@ use standfast_types::{AdvertInterval, Family, Instant, Priority};
 use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
 
 use crate::{
-    Cause, ChecksumMode, Config, Datagram, Event, Input, Output, Preempt, Reason, Seat, StateName,
-    Transport, Version,
+    Cause, ChecksumMode, Config, Counters, Datagram, Discard, Event, Input, Output, Preempt,
+    Reason, Seat, StateName, Transport, Version,
     admission::{Advert, admit},
     state::{Backup, DownTimer, Heard, Master, Releasing, State},
     timers,
 };
 
+pub(crate) use owners::Rival;
 pub use seat::Takeover;
 
 /// How long addresses stay after the successor announced them, for replies under way.
@@ -53,6 +55,7 @@ pub struct Router {
     /// Its place in a sync group.
     seat: Option<Seat>,
     old_checksum_peers: BTreeSet<IpAddr>,
+    counters: Counters,
     outputs: VecDeque<Output>,
 }
 
@@ -82,6 +85,7 @@ impl Router {
             since: now,
             seat: None,
             old_checksum_peers: BTreeSet::new(),
+            counters: Counters::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -114,7 +118,20 @@ impl Router {
 
     /// The next thing to do. Call until `None` after every input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        self.counters.see(&output);
+        Some(output)
+    }
+
+    /// What went by since it exists, or since [`Self::clear_counters`].
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Counts from zero again.
+    pub fn clear_counters(&mut self) {
+        self.counters = Counters::default();
     }
 
     /// When to call [`Self::handle_timeout`], and why.
@@ -390,12 +407,13 @@ impl Router {
     }
 
     fn master_timers(&mut self, now: Instant) {
+        let priority = self.voice(now);
         let State::Master(master) = &mut self.state else { return };
         let announcements = self.config.announcements;
         if master.advert_at <= now {
             // The next advert is counted from now, not from when this one was due: peers count so.
             master.advert_at = now + self.config.advert_interval.duration();
-            self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+            self.outputs.push_back(Output::Advertise { priority });
         }
         if let Some((_, repeat)) = master.second_burst.take_if(|(at, _)| *at <= now) {
             self.outputs.push_back(Output::Announce { repeat });
@@ -425,7 +443,9 @@ impl Router {
     }
 
     fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        let advert = match admit(&self.config, self.source, datagram) {
+        let admitted = admit(&self.config, self.source, datagram);
+        self.counters.received += u64::from(!matches!(admitted, Err(Discard::Own)));
+        let advert = match admitted {
             Ok(advert) => advert,
             Err(reason) => {
                 let event = Event::Discarded { source: datagram.source, reason };
@@ -436,6 +456,10 @@ impl Router {
         if advert.old_checksum && self.old_checksum_peers.insert(advert.source) {
             let event = Event::OldChecksumPeer { source: advert.source };
             self.outputs.push_back(Output::Event(event));
+        }
+        self.counters.zero_received += u64::from(advert.priority == 0);
+        if self.config.owner_ignore_adverts && self.priority.is_owner() {
+            return;
         }
         match self.state {
             State::Init | State::Fault | State::Stopped => {}
@@ -491,6 +515,8 @@ impl Router {
 
     fn notice_differences(&mut self, advert: Advert, news: bool, learned: bool) {
         let Advert { source, interval, same_addresses, .. } = advert;
+        let compared = news || !self.config.skip_check_adv_addr;
+        self.counters.other_addresses += u64::from(compared && !same_addresses);
         if news && !same_addresses {
             self.outputs.push_back(Output::Event(Event::AddressListDiffers { source }));
         }
@@ -517,6 +543,7 @@ impl Router {
             self.yield_to(now, advert, tie);
             return;
         }
+        self.note_owner(now, priority);
         if !self.config.lower_prio_no_advert {
             self.advertise_now(now);
         }
@@ -548,7 +575,8 @@ impl Router {
         if let State::Master(master) = &mut self.state {
             master.advert_at = now + self.config.advert_interval.duration();
         }
-        self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+        let priority = self.voice(now);
+        self.outputs.push_back(Output::Advertise { priority });
     }
 
     fn announce_against_lower(&mut self, now: Instant) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use standfast_types::{AdvertInterval, Instant};
 
-use crate::{Config, StateName};
+use crate::{Config, StateName, router::Rival};
 
 #[derive(Clone, Debug)]
 pub(crate) enum State {
@@ -58,6 +58,8 @@ pub(crate) struct Master {
     pub(crate) taken_from: Option<IpAddr>,
     /// A better master that a member of a sync group does not yield to yet.
     pub(crate) contest: Option<Contest>,
+    /// Another owner that does not give way.
+    pub(crate) rival: Option<Rival>,
 }
 
 /// Adverts of a better master that its own sync group may call back.
@@ -104,6 +106,7 @@ impl Master {
             held_back: None,
             taken_from: None,
             contest: None,
+            rival: None,
         }
     }
 }

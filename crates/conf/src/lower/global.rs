@@ -20,6 +20,8 @@ pub(crate) struct Defaults {
     pub(crate) checksum_as_v2: bool,
     pub(crate) down_timer_adverts: u8,
     pub(crate) lower_prio_no_advert: bool,
+    pub(crate) skip_check_adv_addr: bool,
+    pub(crate) owner_ignore_adverts: Option<bool>,
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
     pub(crate) startup_delay: Duration,
@@ -50,6 +52,8 @@ impl Default for Defaults {
             checksum_as_v2: false,
             down_timer_adverts: 3,
             lower_prio_no_advert: false,
+            skip_check_adv_addr: false,
+            owner_ignore_adverts: None,
             check_unicast_src: false,
             script_user: None,
             startup_delay: Duration::ZERO,
@@ -135,6 +139,15 @@ impl Lowering<'_> {
                 if let Some(flag) = read.flag() {
                     self.defaults.lower_prio_no_advert = flag;
                 }
+            }
+            "vrrp_skip_check_adv_addr" => {
+                if let Some(flag) = read.flag() {
+                    self.defaults.skip_check_adv_addr = flag;
+                }
+            }
+            "vrrp_owner_ignore_adverts" => {
+                self.defaults.owner_ignore_adverts =
+                    read.flag().or(self.defaults.owner_ignore_adverts);
             }
             "vrrp_rt_priority" => {
                 if let Some((priority, _)) = read.small() {

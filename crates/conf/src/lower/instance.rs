@@ -68,6 +68,9 @@ pub(super) struct Draft {
     pub(super) announcements: Announcements,
     pub(super) down_timer_adverts: u8,
     pub(super) lower_prio_no_advert: bool,
+    pub(super) skip_check_adv_addr: bool,
+    /// Else off, and on in strict mode.
+    pub(super) owner_ignore_adverts: Option<bool>,
     pub(super) peers: Vec<(UnicastPeer, Span)>,
     pub(super) peers_span: Option<Span>,
     /// The first keyword that only unicast needs.
@@ -139,6 +142,8 @@ impl Lowering<'_> {
             announcements: defaults.announcements(),
             down_timer_adverts: defaults.down_timer_adverts,
             lower_prio_no_advert: defaults.lower_prio_no_advert,
+            skip_check_adv_addr: defaults.skip_check_adv_addr,
+            owner_ignore_adverts: defaults.owner_ignore_adverts,
             peers: Vec::new(),
             peers_span: None,
             unicast_word: None,
@@ -245,6 +250,14 @@ impl Lowering<'_> {
             "lower_prio_no_advert" => {
                 draft.lower_prio_no_advert = read.flag().unwrap_or(draft.lower_prio_no_advert);
             }
+            "skip_check_adv_addr" => {
+                draft.skip_check_adv_addr = read.flag().unwrap_or(draft.skip_check_adv_addr);
+            }
+            "owner_ignore_adverts" => {
+                draft.owner_ignore_adverts = read.flag().or(draft.owner_ignore_adverts);
+            }
+            // A master that was held up listens before it says anything: what these ask for.
+            "timer_expired_backup" | "thread_timer_expired" => {}
             "smtp_alert" => {
                 let mail = &mut draft.notify.mail;
                 *mail = read.flag().unwrap_or(*mail);

@@ -47,6 +47,8 @@ impl Lowering<'_> {
         router.checksum = resolve_checksum(&draft);
         router.announcements = draft.announcements;
         router.lower_prio_no_advert = draft.lower_prio_no_advert;
+        router.skip_check_adv_addr = draft.skip_check_adv_addr;
+        router.owner_ignore_adverts = draft.owner_ignore_adverts.unwrap_or(false);
         router.addresses = draft.advertised();
         self.check_addresses(&draft);
         self.reused_vrid(&draft, vrid, &interface, &router.transport);

@@ -619,3 +619,6 @@ fn the_state_table_is_complete() {
         }
     }
 }
+
+mod counting;
+mod owning;
