@@ -128,6 +128,7 @@ fn config(shape: u8) -> Config {
         track_source: false,
         track_primary: true,
         addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS), "eth0".into())],
+        routing: Vec::new(),
         trackers: Trackers { scripts: tracks, ..Trackers::default() },
     };
     let script = ScriptConfig { name: "check".into(), rise: 1, fall: 2, init_fail: false };

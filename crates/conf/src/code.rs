@@ -95,6 +95,8 @@ codes! {
     StrictMode = 323, "Strict mode does not allow the keyword, so keepalived ignores it.";
     HmacKey = 324, "A key of `auth_hmac` is defined twice, or the one that signs is not named or not defined.";
     OwnMac = 325, "An interface of `use_vmac` or `use_ipvlan` cannot be made as it is asked for.";
+    RoutingName = 340, "A routing table, protocol, scope, realm or the like is called by a name that no file of iproute2 has; the line is left out.";
+    RoutingLine = 341, "A route or rule lacks what the kernel needs, or mixes address families; the line is left out.";
     ScriptUnused = 401, "No instance tracks the script.";
     ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
     ScriptMissing = 403, "The script does not exist.";

@@ -4,7 +4,7 @@ mod bfd;
 
 use std::time::Duration;
 
-use standfast_failover::{Event, Fault, InstanceEvent};
+use standfast_failover::{Event, Fault, InstanceEvent, RoutingEvent};
 use standfast_vrrp::{Cause, Discard, Event as Election, StateName};
 
 use crate::message::Level;
@@ -48,8 +48,22 @@ fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
             let text = format!("address {address} not installed: interface {interface} is missing");
             (Level::Error, text)
         }
+        InstanceEvent::Routing(event) => describe_routing(event),
         InstanceEvent::Deleted => {
             (Level::Info, "no longer in the configuration; released".to_owned())
+        }
+    }
+}
+
+fn describe_routing(event: &RoutingEvent) -> (Level, String) {
+    match event {
+        RoutingEvent::Restored { entry, count } => {
+            let times =
+                if *count == 1 { String::new() } else { format!(" ({count} times so far)") };
+            (Level::Warning, format!("somebody removed the {entry}; put back{times}"))
+        }
+        RoutingEvent::Refused { entry, error } => {
+            (Level::Error, format!("the kernel refused the {entry}: {error}; trying again"))
         }
     }
 }
@@ -137,6 +151,9 @@ fn describe_faults(faults: &[Fault]) -> String {
             Fault::CannotListen(name) => format!("no VRRP can be received on interface {name}"),
             Fault::AddressInterface(name) => {
                 format!("interface {name}, for one of its addresses, is missing or down")
+            }
+            Fault::RouteInterface(name) => {
+                format!("interface {name}, for one of its routes or rules, is missing or down")
             }
             Fault::AddressRefused(address) => format!("the kernel refuses address {address}"),
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),

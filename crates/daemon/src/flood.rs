@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use standfast_bfd::Event as SessionEvent;
-use standfast_failover::{BfdEvent, Event, InstanceEvent};
-use standfast_types::{InstanceName, Instant, Prefix};
+use standfast_failover::{BfdEvent, Event, InstanceEvent, RoutingEvent};
+use standfast_types::{InstanceName, Instant, Prefix, RoutingEntry};
 use standfast_vrrp::{Discard, Event as Election};
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -18,6 +18,8 @@ enum Key {
     Restored(InstanceName, Prefix),
     Refused(InstanceName, IpAddr),
     Bfd(IpAddr, standfast_bfd::Discard),
+    RoutingRestored(InstanceName, RoutingEntry),
+    RoutingRefused(InstanceName, RoutingEntry),
 }
 
 /// Counts of suppressed warnings.
@@ -68,6 +70,7 @@ fn key(event: &Event) -> Option<Key> {
         }
         InstanceEvent::AddressRestored { address, .. } => Some(Key::Restored(name, *address)),
         InstanceEvent::AddressRefused { address, .. } => Some(Key::Refused(name, *address)),
+        InstanceEvent::Routing(event) => Some(routing_key(name, event)),
         InstanceEvent::Election { .. }
         | InstanceEvent::Priority { .. }
         | InstanceEvent::Faults(_)
@@ -83,6 +86,13 @@ fn bfd_key(event: &BfdEvent) -> Option<Key> {
         }
         BfdEvent::Refused { source, reason } => Some(Key::Bfd(*source, *reason)),
         BfdEvent::Session { .. } | BfdEvent::Unanswered { .. } | BfdEvent::Deleted { .. } => None,
+    }
+}
+
+fn routing_key(holder: InstanceName, event: &RoutingEvent) -> Key {
+    match event {
+        RoutingEvent::Restored { entry, .. } => Key::RoutingRestored(holder, entry.clone()),
+        RoutingEvent::Refused { entry, .. } => Key::RoutingRefused(holder, entry.clone()),
     }
 }
 

@@ -206,6 +206,7 @@ impl Told {
             | InstanceEvent::AddressRestored { .. }
             | InstanceEvent::AddressRefused { .. }
             | InstanceEvent::AddressWithoutInterface { .. }
+            | InstanceEvent::Routing(_)
             | InstanceEvent::Deleted => None,
         }
     }

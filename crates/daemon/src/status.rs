@@ -88,7 +88,8 @@ impl Board {
             }
             InstanceEvent::AddressRestored { .. }
             | InstanceEvent::AddressRefused { .. }
-            | InstanceEvent::AddressWithoutInterface { .. } => {}
+            | InstanceEvent::AddressWithoutInterface { .. }
+            | InstanceEvent::Routing(_) => {}
         }
     }
 

@@ -43,6 +43,13 @@ pub(crate) fn assess(
             faults.insert(Fault::AddressInterface(address.interface.clone()));
         }
     }
+    for entry in config.routing.iter().filter(|entry| entry.is_tracked()) {
+        for name in entry.interfaces().filter(|name| *name != interface) {
+            if !world.is_running(name) {
+                faults.insert(Fault::RouteInterface(name.clone()));
+            }
+        }
+    }
     if let Some(source) = config.source
         && config.track_source
         && world.holders(source).next().is_none()

@@ -164,7 +164,8 @@ impl Brain {
         match input {
             Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
             Input::Link { index, name, running } => {
-                if self.world.set_link(index, name, running) {
+                if self.world.set_link(index, name.clone(), running) {
+                    self.relink(&name);
                     self.evaluate(now);
                 }
             }
@@ -187,6 +188,17 @@ impl Brain {
             Input::AddressRefused { index, address, error, lasting } => {
                 self.address_refused(index, address, &error, lasting);
                 self.evaluate(now);
+            }
+            Input::EntryGone { entry } => {
+                for instance in self.instances.values_mut() {
+                    instance.routing.lose(now, &entry);
+                }
+            }
+            Input::EntryAnswer { entry, refusal } => {
+                for instance in self.instances.values_mut() {
+                    let news = instance.routing.answer(now, &entry, refusal.as_deref());
+                    instance.emit_routing(news, &mut self.outputs);
+                }
             }
             Input::Listening { index, family, success } => {
                 self.handle_listening(now, (index, family), success);
@@ -399,6 +411,13 @@ impl Brain {
                     instance.refused.insert(address);
                 }
             }
+        }
+    }
+
+    /// An interface changed, and perhaps what stands on it.
+    fn relink(&mut self, name: &InterfaceName) {
+        for instance in self.instances.values_mut() {
+            instance.routing.relink(name, &self.world, &mut self.outputs);
         }
     }
 

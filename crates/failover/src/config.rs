@@ -3,7 +3,9 @@
 use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{GroupName, InstanceName, InterfaceName, ScriptName, VirtualAddress};
+use standfast_types::{
+    GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
+};
 
 use crate::BfdConfig;
 
@@ -40,6 +42,8 @@ pub struct InstanceConfig {
     pub track_primary: bool,
     /// Addresses to hold as master: `virtual_ipaddress`, then `virtual_ipaddress_excluded`.
     pub addresses: Vec<VirtualAddress>,
+    /// Routes and rules to hold as master: `virtual_routes`, then `virtual_rules`.
+    pub routing: Vec<RoutingEntry>,
     /// What it follows.
     pub trackers: Trackers,
 }

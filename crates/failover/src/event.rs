@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    Family, GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority, ScriptName,
-    VirtualAddress, Vrid,
+    Family, GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority, RoutingEntry,
+    ScriptName, VirtualAddress, Vrid,
 };
 use standfast_vrrp::{Datagram, StateName};
 
-use crate::{BfdEvent, BfdInput, BfdOutput};
+use crate::{BfdEvent, BfdInput, BfdOutput, RoutingEvent};
 
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
@@ -61,6 +61,18 @@ pub enum Input<'a> {
         error: String,
         /// Whether it would refuse it again: another machine shall serve then.
         lasting: bool,
+    },
+    /// A route or rule of ours was removed, by whomever.
+    EntryGone {
+        /// Which.
+        entry: RoutingEntry,
+    },
+    /// The kernel refused a route or rule, or has one that it had refused.
+    EntryAnswer {
+        /// Which.
+        entry: RoutingEntry,
+        /// What it said; nothing when it has it.
+        refusal: Option<String>,
     },
     /// Whether an [`Output::Listen`] was done.
     Listening {
@@ -147,6 +159,16 @@ pub enum Output {
         /// The address.
         address: VirtualAddress,
     },
+    /// Install a route or a rule; no error when it is there.
+    AddEntry {
+        /// Which.
+        entry: RoutingEntry,
+    },
+    /// Remove a route or a rule.
+    RemoveEntry {
+        /// Which.
+        entry: RoutingEntry,
+    },
     /// Send one gratuitous ARP, or one unsolicited neighbour advertisement.
     Announce {
         /// The interface.
@@ -232,6 +254,8 @@ pub enum InstanceEvent {
         /// The interface.
         interface: InterfaceName,
     },
+    /// Something happened to one of its routes and rules.
+    Routing(RoutingEvent),
     /// A reload removed the instance.
     Deleted,
 }
@@ -247,6 +271,8 @@ pub enum Fault {
     CannotListen(InterfaceName),
     /// The interface of one of its addresses does not exist, or is down.
     AddressInterface(InterfaceName),
+    /// The interface of one of its routes or rules does not exist, or is down.
+    RouteInterface(InterfaceName),
     /// Its interface has no address to send from: over IPv6 a link-local one.
     NoSource(InterfaceName),
     /// The configured source address is not on this machine.

@@ -9,7 +9,10 @@ use std::{
 use standfast_types::{IfIndex, Instant, VirtualAddress};
 use standfast_vrrp::{Input, Output as RouterOutput, Router, Transport};
 
-use crate::{Event, Fault, InstanceConfig, InstanceEvent, Output, world::World};
+use crate::{
+    Event, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent, routing::Routing,
+    world::World,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
@@ -28,6 +31,8 @@ pub(crate) struct Instance {
     announced: BTreeSet<IpAddr>,
     /// Where its addresses were installed: an interface may have another name by now.
     installed: BTreeSet<(IfIndex, VirtualAddress)>,
+    /// Its routes and rules.
+    pub(crate) routing: Routing,
     /// Announcements that wait for their turn (`vrrp_garp_interval`).
     queue: VecDeque<(IfIndex, IpAddr)>,
     queue_at: Option<Instant>,
@@ -46,6 +51,7 @@ impl Instance {
             restored: 0,
             announced: BTreeSet::new(),
             installed: BTreeSet::new(),
+            routing: Routing::default(),
             queue: VecDeque::new(),
             queue_at: None,
         }
@@ -53,7 +59,8 @@ impl Instance {
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let router = self.router.next_deadline().map(|(at, _)| at);
-        [router, self.renew_at, self.queue_at].into_iter().flatten().min()
+        let routing = self.routing.next_deadline();
+        [router, self.renew_at, self.queue_at, routing].into_iter().flatten().min()
     }
 
     pub(crate) const fn holds(&self) -> bool {
@@ -104,6 +111,8 @@ impl Instance {
         if self.queue_at.is_some_and(|at| at <= now) {
             self.announce_next(now, out);
         }
+        let news = self.routing.handle_timeout(now, world, out);
+        self.emit_routing(news, out);
     }
 
     /// Takes a new configuration of the same virtual router; touches only what differs.
@@ -126,6 +135,7 @@ impl Instance {
                 out.push_back(Output::RemoveAddress { index, address });
             }
             self.install(now, world, out);
+            self.routing.hold(&self.config.routing, out);
             let fresh = self.config.addresses.iter().filter(|a| !old.addresses.contains(a));
             let fresh: Vec<_> = fresh.filter_map(|a| announcement(a, world)).collect();
             self.queue.extend(fresh);
@@ -160,6 +170,7 @@ impl Instance {
         let prefix = lost.prefix;
         self.queue.extend(announcement(&lost, world));
         out.push_back(Output::AddAddress { index, address: lost, lease_seconds });
+        self.routing.readdress(address, out);
         self.announce_next(now, out);
         let kind = InstanceEvent::AddressRestored { address: prefix, count: self.restored };
         self.emit(kind, out);
@@ -187,6 +198,16 @@ impl Instance {
         }
     }
 
+    pub(crate) fn emit_routing(
+        &self,
+        events: impl IntoIterator<Item = RoutingEvent>,
+        out: &mut VecDeque<Output>,
+    ) {
+        for event in events {
+            self.emit(InstanceEvent::Routing(event), out);
+        }
+    }
+
     pub(crate) fn emit(&self, kind: InstanceEvent, out: &mut VecDeque<Output>) {
         out.push_back(Output::Emit(Event::Instance { name: self.config.name.clone(), kind }));
     }
@@ -195,6 +216,9 @@ impl Instance {
     /// address: from its interface whoever put it there, from others only with our tag (the real server
     /// of a balancer has the same address on `lo`).
     pub(crate) fn clean(&self, world: &World, out: &mut VecDeque<Output>) {
+        for entry in self.config.routing.iter().rev() {
+            out.push_back(Output::RemoveEntry { entry: entry.clone() });
+        }
         // What an owner has without our tag is its own.
         let owner = self.config.router.priority.is_owner();
         for address in &self.config.addresses {
@@ -215,6 +239,7 @@ impl Instance {
                 RouterOutput::Hold => {
                     self.restored = 0;
                     self.install(now, world, out);
+                    self.routing.hold(&self.config.routing, out);
                 }
                 RouterOutput::LetGo => self.let_go(out),
                 RouterOutput::Announce { repeat } => {
@@ -282,6 +307,7 @@ impl Instance {
         self.renew_at = None;
         self.queue.clear();
         self.queue_at = None;
+        self.routing.let_go(out);
         for (index, address) in std::mem::take(&mut self.installed) {
             out.push_back(Output::RemoveAddress { index, address });
         }

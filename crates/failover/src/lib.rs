@@ -11,6 +11,7 @@ mod config;
 mod event;
 mod group;
 mod instance;
+mod routing;
 mod tracker;
 mod world;
 
@@ -21,3 +22,4 @@ pub use config::{
     Weight,
 };
 pub use event::{Event, Fault, Input, InstanceEvent, Output};
+pub use routing::RoutingEvent;

@@ -54,6 +54,11 @@ impl Error {
         Self { detail: detail.map(Into::into), ..error }
     }
 
+    /// Whether the object exists already.
+    pub(crate) fn is_there_already(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AlreadyExists
+    }
+
     /// An answer that cannot be understood.
     pub(crate) fn malformed(operation: &'static str) -> Self {
         Self::new(operation, io::ErrorKind::InvalidData)

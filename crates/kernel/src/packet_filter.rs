@@ -99,6 +99,21 @@ pub(crate) fn unsolicited_advertisements() -> Vec<SockFilter> {
     ]
 }
 
+/// Lets in, of netlink's reports on routes, those of one maker, and all other messages.
+pub(crate) fn routes_of(protocol: u8, kinds: [u16; 2]) -> Vec<SockFilter> {
+    // Netlink counts in the machine's byte order, the filter in the network's.
+    let [new, gone] = kinds.map(|kind| u32::from(u16::from_be_bytes(kind.to_ne_bytes())));
+    vec![
+        step(LD_HALF, 4),
+        branch(new, 1, 0),
+        branch(gone, 0, 3),
+        step(LD_BYTE, 21),
+        branch(protocol.into(), 1, 0),
+        step(RETURN, REJECT),
+        step(RETURN, ACCEPT),
+    ]
+}
+
 /// Lets in nothing.
 pub(crate) fn nothing() -> Vec<SockFilter> {
     vec![step(RETURN, REJECT)]

@@ -353,8 +353,12 @@ impl Machine {
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.brain.as_mut().and_then(Brain::poll_output) {
             match output {
-                // No machine of the simulator has a session of BFD.
-                Output::Listen { .. } | Output::Unlisten { .. } | Output::Bfd(_) => {}
+                // No machine of the simulator has routes, or a session of BFD.
+                Output::Listen { .. }
+                | Output::Unlisten { .. }
+                | Output::AddEntry { .. }
+                | Output::RemoveEntry { .. }
+                | Output::Bfd(_) => {}
                 Output::Send { source, destination, ttl, payload, .. } => {
                     let Some((instance, priority)) = node::advert(&payload) else { continue };
                     self.happenings.push(Happening::Sent { instance, priority });

@@ -71,6 +71,7 @@ pub(crate) fn instance(
         track_source: false,
         track_primary: true,
         addresses: Vec::new(),
+        routing: Vec::new(),
         trackers: Trackers::default(),
     };
     set_addresses(&mut config, addresses);

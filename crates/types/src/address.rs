@@ -104,6 +104,22 @@ impl Prefix {
         }
     }
 
+    /// The prefix with the bits behind its length cleared.
+    #[must_use]
+    pub fn network(self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(own) => {
+                let hosts = u32::MAX.checked_shr(self.length.into()).unwrap_or(0);
+                IpAddr::from((own.to_bits() & !hosts).to_be_bytes())
+            }
+            IpAddr::V6(own) => {
+                let hosts = u128::MAX.checked_shr(self.length.into()).unwrap_or(0);
+                IpAddr::from((own.to_bits() & !hosts).to_be_bytes())
+            }
+        };
+        Self { address, length: self.length }
+    }
+
     fn longest(address: IpAddr) -> u8 {
         if address.is_ipv4() { 32 } else { 128 }
     }

@@ -7,6 +7,9 @@
 mod address;
 mod id;
 mod rng;
+mod route;
+mod routing;
+mod rule;
 mod time;
 mod virtual_address;
 
@@ -15,5 +18,10 @@ pub use id::{
     BfdName, GroupName, IfIndex, InstanceName, InterfaceName, Priority, ScriptName, Vrid,
 };
 pub use rng::Rng;
+pub use route::{
+    Congestion, Encap, MetricKind, NextHop, PathMetric, Placement, Realms, Route, RouteKind, Tunnel,
+};
+pub use routing::RoutingEntry;
+pub use rule::{Mark, Rule, RuleAction};
 pub use time::{AdvertInterval, Instant, IntervalError, WallClock};
 pub use virtual_address::{Broadcast, Scope, VirtualAddress};

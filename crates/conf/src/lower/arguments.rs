@@ -25,6 +25,8 @@ pub(crate) struct Matched<'s> {
     pub(crate) word: &'s Word,
     /// The option that it is, or the value of.
     pub(crate) option: Option<&'static Keyword>,
+    /// The path of the block whose options were being read.
+    pub(crate) within: &'static str,
 }
 
 /// What the words behind a keyword came to.
@@ -150,7 +152,7 @@ fn matched<'s>(
     };
     let (at, later) = (statement.keyword(), Vec::new());
     let mut read = Read::default();
-    Matcher { keyword, at, rest, later, read: &mut read, diagnostics }.run();
+    Matcher { keyword, at, rest, later, within: "", read: &mut read, diagnostics }.run();
     read
 }
 
@@ -160,6 +162,8 @@ struct Matcher<'a, 's> {
     rest: &'s [Word],
     /// What may follow the optional groups that are being read, outermost first.
     later: Vec<&'static [Item]>,
+    /// The path of the block whose options are being read.
+    within: &'static str,
     read: &'a mut Read<'s>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
@@ -199,7 +203,9 @@ impl<'s> Matcher<'_, 's> {
                 }
                 Item::Options => {
                     if let Some(block) = option.unwrap_or(self.keyword).block() {
+                        let outer = std::mem::replace(&mut self.within, block.path);
                         self.options(block, option);
+                        self.within = outer;
                     }
                 }
             }
@@ -235,15 +241,15 @@ impl<'s> Matcher<'_, 's> {
         self.rest = rest;
         self.placeholder(word);
         match kind.read(&word.text) {
-            Ok(value) => self.read.matched.push(Matched { value, word, option }),
+            Ok(value) => self.read.matched.push(self.matched(value, word, option)),
             // An address is not lost to the length behind it.
             Err(Problem::OutOfRange) if *kind == Kind::Prefix => {
-                self.read.matched.push(Matched { value: Value::Text(&word.text), word, option });
+                self.read.matched.push(self.matched(Value::Text(&word.text), word, option));
                 self.misfit(kind, word, Problem::OutOfRange, option);
             }
             Err(Problem::Clamped(number)) => {
                 let value = Value::Number(number);
-                self.read.matched.push(Matched { value, word, option });
+                self.read.matched.push(self.matched(value, word, option));
                 self.misfit(kind, word, Problem::Clamped(number), option);
             }
             Err(problem) => {
@@ -260,6 +266,15 @@ impl<'s> Matcher<'_, 's> {
         }
     }
 
+    const fn matched(
+        &self,
+        value: Value<'s>,
+        word: &'s Word,
+        option: Option<&'static Keyword>,
+    ) -> Matched<'s> {
+        Matched { value, word, option, within: self.within }
+    }
+
     fn placeholder(&mut self, word: &Word) {
         if word.text.len() > 2 && word.text.starts_with('<') && word.text.ends_with('>') {
             let message =
@@ -271,7 +286,7 @@ impl<'s> Matcher<'_, 's> {
     fn take_word(&mut self, option: Option<&'static Keyword>) {
         if let Some((word, rest)) = self.rest.split_first() {
             self.rest = rest;
-            self.read.matched.push(Matched { value: Value::Text(&word.text), word, option });
+            self.read.matched.push(self.matched(Value::Text(&word.text), word, option));
         }
     }
 
@@ -328,12 +343,10 @@ impl<'s> Matcher<'_, 's> {
                 continue;
             }
             self.diagnostics.extend(super::keyword::outdated(block, word, option));
-            if option.arguments.items.is_empty() {
-                self.read.matched.push(Matched {
-                    value: Value::Bool(true),
-                    word,
-                    option: Some(option),
-                });
+            // One that only has options of its own, like `nexthop`, stands for itself.
+            if option.arguments.items.first().is_none_or(Item::is_options) {
+                let flag = self.matched(Value::Bool(true), word, Some(option));
+                self.read.matched.push(flag);
             }
             self.items(&option.arguments.items, Some(option));
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use standfast_types::{Family, Priority, VirtualAddress, Vrid};
+use standfast_types::{Family, Priority, RoutingEntry, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
 use super::{Lowering, arguments::Read, command, global, tracker};
@@ -56,6 +56,9 @@ pub(super) struct Draft {
     pub(super) addresses: Vec<(Option<Word>, VirtualAddress)>,
     pub(super) addresses_span: Option<Span>,
     pub(super) excluded: Vec<(Option<Word>, VirtualAddress)>,
+    /// Routes, then rules.
+    pub(super) routes: Vec<RoutingEntry>,
+    pub(super) rules: Vec<RoutingEntry>,
     /// Where each address is listed.
     pub(super) listed: BTreeMap<IpAddr, Span>,
     pub(super) no_address_wanted: bool,
@@ -132,6 +135,8 @@ impl Lowering<'_> {
             addresses: Vec::new(),
             addresses_span: None,
             excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             listed: BTreeMap::new(),
             no_address_wanted: false,
             address_misspelt: false,
@@ -209,6 +214,14 @@ impl Lowering<'_> {
             "advert_int" => draft.advert_interval = read.time().or(draft.advert_interval),
             "virtual_ipaddress" => self.addresses(draft, keyword, statement),
             "virtual_ipaddress_excluded" => self.excluded_addresses(draft, keyword, statement),
+            "virtual_routes" => {
+                let lines = self.routes(keyword, statement);
+                draft.routes.extend(lines.into_iter().map(|(entry, _)| entry));
+            }
+            "virtual_rules" => {
+                let lines = self.rules(keyword, statement);
+                draft.rules.extend(lines.into_iter().map(|(entry, _)| entry));
+            }
             "no_virtual_ipaddress" => draft.no_address_wanted = true,
             "preempt" => draft.nopreempt = None,
             "nopreempt" => draft.nopreempt = flag,

@@ -9,7 +9,10 @@ mod group;
 mod instance;
 mod keyword;
 mod misfit;
+pub(crate) mod names;
 mod resolve;
+mod route;
+mod rule;
 mod script;
 mod settings;
 mod tracker;
@@ -52,6 +55,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) groups: Vec<group::Draft>,
     fifos: settings::FifoDrafts,
     mail: settings::MailDraft,
+    names: names::Names,
+    preferences: rule::NextPreference,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
     /// The first instance of each virtual router id on an interface and group.
@@ -69,7 +74,11 @@ pub(crate) struct Lowering<'a> {
 }
 
 /// Lowers all statements. The model is incomplete when a diagnostic is an error.
-pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Lowered {
+pub(crate) fn lower(
+    statements: &[Statement],
+    names: names::Names,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Lowered {
     let mut lowering = Lowering {
         diagnostics,
         defaults: global::Defaults::default(),
@@ -80,6 +89,8 @@ pub(crate) fn lower(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         groups: Vec::new(),
         fifos: settings::FifoDrafts::default(),
         mail: settings::MailDraft::default(),
+        names,
+        preferences: rule::NextPreference::default(),
         addresses: BTreeMap::new(),
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),

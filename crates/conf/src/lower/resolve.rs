@@ -69,6 +69,7 @@ impl Lowering<'_> {
             track_source: draft.track_source,
             track_primary: draft.track_primary,
             addresses,
+            routing: draft.routes.into_iter().chain(draft.rules).collect(),
             trackers,
         });
     }

@@ -40,6 +40,17 @@ pub(crate) fn micros(text: &str) -> Result<u64, NumberError> {
         .ok_or(NumberError::OutOfRange)
 }
 
+/// A time in milliseconds: of a number, of one with `ms`, or of one with `s` behind it.
+pub(crate) fn millis(text: &str) -> Option<u32> {
+    let digits = text.strip_suffix("ms").unwrap_or(text);
+    let (digits, scale) = match digits.strip_suffix('s') {
+        Some(seconds) => (seconds, 1),
+        None => (digits, 1000),
+    };
+    // `micros` takes seconds; of milliseconds a thousand make one.
+    u32::try_from(micros(digits).ok()? / 1000 / scale).ok()
+}
+
 /// `true`, `on`, `yes` or `false`, `off`, `no`.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {

@@ -2,6 +2,7 @@
 //! its sockets and its timer. It reads no file, starts no process and writes no log.
 
 mod bfd;
+mod routing;
 mod world;
 
 use std::{
@@ -328,6 +329,16 @@ impl<'a> Pulse<'a> {
                         self.tell(&FromPulse::Event { event, suppressed });
                     }
                 }
+                Output::AddEntry { entry } => {
+                    if let Some(answer) = self.world.add_entry(entry) {
+                        self.brain.handle_input(clock::now(), answer);
+                    }
+                }
+                Output::RemoveEntry { entry } => {
+                    if let Some(text) = self.world.remove_entry(&entry) {
+                        self.tell(&FromPulse::Log(Level::Warning, text));
+                    }
+                }
                 Output::Listen { .. }
                 | Output::Unlisten { .. }
                 | Output::Send { .. }
@@ -347,6 +358,8 @@ impl<'a> Pulse<'a> {
             | Output::Send { .. }
             | Output::AddAddress { .. }
             | Output::RemoveAddress { .. }
+            | Output::AddEntry { .. }
+            | Output::RemoveEntry { .. }
             | Output::Announce { .. }
             | Output::Bfd(_)
             | Output::Emit(_) => None,

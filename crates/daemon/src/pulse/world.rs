@@ -14,8 +14,10 @@ use standfast_kernel::{
     netlink::{Address, AddressRequest, Change, Lifetime, Link, Monitor, MonitorError, Netlink},
     vrrp_socket::{PACKET, Received, VrrpSocket},
 };
-use standfast_types::{Family, IfIndex, InterfaceName, VirtualAddress, Vrid};
+use standfast_types::{Family, IfIndex, InterfaceName, RoutingEntry, VirtualAddress, Vrid};
 use standfast_wire::{arp, neighbour};
+
+use super::routing::Routing;
 
 /// Packets that are read from one socket in one go; then it is the timers' turn again.
 const BURST: usize = 64;
@@ -51,6 +53,7 @@ pub(crate) struct World {
     netlink: Netlink,
     monitor: Monitor,
     ports: BTreeMap<IfIndex, Port>,
+    routing: Routing,
     /// What the brain was told about addresses, for [`Self::survey`].
     addresses: BTreeSet<(IfIndex, IpAddr)>,
 }
@@ -60,7 +63,13 @@ impl World {
     pub(crate) fn open() -> Result<Self, Error> {
         let monitor = Monitor::open()?;
         let netlink = Netlink::open()?;
-        Ok(Self { netlink, monitor, ports: BTreeMap::new(), addresses: BTreeSet::new() })
+        Ok(Self {
+            netlink,
+            monitor,
+            ports: BTreeMap::new(),
+            routing: Routing::default(),
+            addresses: BTreeSet::new(),
+        })
     }
 
     /// Everything that can be read from.
@@ -87,23 +96,40 @@ impl World {
         inputs.extend(gone.into_iter().map(|index| self.link_gone(index)));
         inputs.extend(links.into_iter().map(|link| self.link(link)));
         inputs.extend(addresses.into_iter().map(|address| self.address(&address)));
+        let index_of = |name: &InterfaceName| index_of(&self.ports, name);
+        inputs.extend(self.routing.again(&mut self.netlink, &index_of));
         inputs.extend(lost.into_iter().map(|(index, address)| self.address_gone(index, address)));
         Ok(inputs)
     }
 
     /// The next change that the kernel reports.
     pub(crate) fn next_change(&mut self) -> Result<Option<Input<'static>>, Lost> {
-        match self.monitor.next() {
-            Ok(None) => Ok(None),
-            Ok(Some(Change::Link(link))) => Ok(Some(self.link(link))),
-            Ok(Some(Change::LinkGone { index, .. })) => Ok(Some(self.link_gone(index))),
-            // Until duplicate address detection has passed nobody can send from it.
-            Ok(Some(Change::Address(address))) if address.tentative => self.next_change(),
-            Ok(Some(Change::Address(address))) => Ok(Some(self.address(&address))),
-            Ok(Some(Change::AddressGone(gone))) => {
-                Ok(Some(self.address_gone(gone.index, gone.prefix.address())))
+        loop {
+            let input = match self.monitor.next() {
+                Ok(None) => return Ok(None),
+                Ok(Some(change)) => self.follow(change),
+                Err(MonitorError::Overrun | MonitorError::Failed(_)) => return Err(Lost),
+            };
+            if input.is_some() {
+                return Ok(input);
             }
-            Err(MonitorError::Overrun | MonitorError::Failed(_)) => Err(Lost),
+        }
+    }
+
+    /// What a change means to the brain; nothing when it is about a route or rule that is not ours.
+    fn follow(&mut self, change: Change) -> Option<Input<'static>> {
+        match change {
+            Change::Link(link) => Some(self.link(link)),
+            Change::LinkGone { index, .. } => Some(self.link_gone(index)),
+            // Until duplicate address detection has passed nobody can send from it.
+            Change::Address(address) if address.tentative => None,
+            Change::Address(address) => Some(self.address(&address)),
+            Change::AddressGone(gone) => Some(self.address_gone(gone.index, gone.prefix.address())),
+            Change::RouteGone(gone) => {
+                let index_of = |name: &InterfaceName| index_of(&self.ports, name);
+                self.routing.route_gone(&gone, &index_of)
+            }
+            Change::RuleGone(gone) => self.routing.rule_gone(&gone),
         }
     }
 
@@ -168,8 +194,23 @@ impl World {
             Output::RemoveAddress { index, address } => self.remove(index, &address),
             Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
             // These go to others.
-            Output::Bfd(_) | Output::Emit(_) => Ok(()),
+            Output::AddEntry { .. }
+            | Output::RemoveEntry { .. }
+            | Output::Bfd(_)
+            | Output::Emit(_) => Ok(()),
         }
+    }
+
+    /// Installs a route or a rule. What the brain shall hear of it.
+    pub(crate) fn add_entry(&mut self, entry: RoutingEntry) -> Option<Input<'static>> {
+        let index_of = |name: &InterfaceName| index_of(&self.ports, name);
+        self.routing.add(&mut self.netlink, entry, &index_of)
+    }
+
+    /// Removes a route or a rule. What could not be done, for the log.
+    pub(crate) fn remove_entry(&mut self, entry: &RoutingEntry) -> Option<String> {
+        let index_of = |name: &InterfaceName| index_of(&self.ports, name);
+        self.routing.remove(&mut self.netlink, entry, &index_of)
     }
 
     fn listen(
@@ -275,6 +316,10 @@ impl World {
         self.addresses.remove(&(index, address));
         Input::AddressGone { index, address }
     }
+}
+
+fn index_of(ports: &BTreeMap<IfIndex, Port>, name: &InterfaceName) -> Option<IfIndex> {
+    ports.iter().find(|(_, port)| port.name == name.as_str()).map(|(index, _)| *index)
 }
 
 impl Port {

@@ -28,6 +28,7 @@ fn instance(name: &str, vrid: u8, address: IpAddr) -> InstanceConfig {
         track_source: false,
         track_primary: true,
         addresses: vec![VirtualAddress::new(prefix, "eth0".into())],
+        routing: Vec::new(),
         trackers: Trackers::default(),
     }
 }
@@ -143,6 +144,8 @@ fn good_byes(outputs: &[Output]) -> usize {
         | Output::Unlisten { .. }
         | Output::AddAddress { .. }
         | Output::RemoveAddress { .. }
+        | Output::AddEntry { .. }
+        | Output::RemoveEntry { .. }
         | Output::Announce { .. }
         | Output::Bfd(_)
         | Output::Emit(_) => None,

@@ -65,6 +65,7 @@ fn node(priorities: &[u8]) -> Config {
             track_source: false,
             track_primary: true,
             addresses: vec![address],
+            routing: Vec::new(),
             trackers: Trackers::default(),
         }
     };

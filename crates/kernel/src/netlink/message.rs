@@ -68,6 +68,16 @@ impl Message {
         message
     }
 
+    /// Appends a `rtnexthop`, one way of a route: flags, weight and interface, then the attributes
+    /// that `fill` writes.
+    pub(crate) fn next_hop(self, fixed: [u8; 6], fill: impl FnOnce(Self) -> Self) -> Self {
+        let start = self.0.len();
+        let mut message = fill(self.raw(&[&[0; 2], fixed.as_slice()].concat()));
+        let length = message.0.len().saturating_sub(start);
+        message.patch(start, &u16::try_from(length).unwrap_or(u16::MAX).to_ne_bytes());
+        message
+    }
+
     /// The finished bytes.
     pub(crate) fn finish(mut self, sequence: u32) -> Vec<u8> {
         let length = u32::try_from(self.0.len()).unwrap_or(u32::MAX);

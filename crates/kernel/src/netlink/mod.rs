@@ -1,4 +1,4 @@
-//! The kernel's routing tables: links, addresses, and what changes in them.
+//! The kernel's routing tables: links, addresses, routes, rules, and what changes in them.
 //!
 //! ```no_run
 //! use standfast_kernel::netlink::{AddressRequest, Lifetime, Netlink};
@@ -18,6 +18,8 @@ mod address;
 mod link;
 pub(crate) mod message;
 mod monitor;
+mod route;
+mod rule;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ mod tests;
 pub use address::{Address, AddressRequest, Lifetime, OUR_PROTO, Origin};
 pub use link::{Link, LinkKind};
 pub use monitor::{Change, Monitor, MonitorError};
+pub use route::{IndexOf, OUR_ROUTES, RouteReport};
+pub use rule::is_rule;
 pub use socket::Netlink;
 
 pub(crate) use link::{

@@ -6,19 +6,29 @@ use std::{
 };
 
 use rustix::{io::Errno, net::SocketFlags};
-use standfast_types::IfIndex;
+use socket2::SockRef;
+use standfast_types::{IfIndex, Rule};
 
 use super::{
     address::{self, Address, RTM_DELADDR, RTM_NEWADDR},
     link::{self, Link, RTM_DELLINK, RTM_NEWLINK},
     message::{Received, messages},
+    route::{self, OUR_ROUTES, RTM_DELROUTE, RTM_NEWROUTE, RouteReport},
+    rule::{self, RTM_DELRULE},
     socket::{DATAGRAM, netlink_socket, receive},
 };
-use crate::error::Error;
+use crate::{
+    error::{During, Error},
+    packet_filter,
+};
 
 const RTMGRP_LINK: u32 = 0x1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
+const RTMGRP_IPV4_ROUTE: u32 = 0x40;
+const RTMGRP_IPV4_RULE: u32 = 0x80;
 const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+const RTMGRP_IPV6_ROUTE: u32 = 0x400;
+const RTMGRP_IPV6_RULE: u32 = 0x4_0000;
 
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +47,10 @@ pub enum Change {
     Address(Address),
     /// An address is gone: deleted, or its lease ran out.
     AddressGone(Address),
+    /// A route of ours is gone.
+    RouteGone(RouteReport),
+    /// A rule is gone.
+    RuleGone(Rule),
 }
 
 /// Why there is no next change.
@@ -65,8 +79,16 @@ impl Monitor {
     /// # Errors
     /// No descriptor left, or no netlink in this kernel.
     pub fn open() -> Result<Self, Error> {
-        let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+        let addresses = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+        let routes = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+        let rules = RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE;
+        let groups = RTMGRP_LINK | addresses | routes | rules;
         let socket = netlink_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, groups)?;
+        // A routing daemon's million routes must not drown what we follow.
+        let filter = packet_filter::routes_of(OUR_ROUTES, [RTM_NEWROUTE, RTM_DELROUTE]);
+        SockRef::from(&socket)
+            .attach_filter(&filter)
+            .during("attach a filter to a netlink socket")?;
         Ok(Self { socket, buffer: vec![0; DATAGRAM], queue: VecDeque::new() })
     }
 
@@ -109,6 +131,8 @@ fn change(message: Received<'_>) -> Option<Change> {
         }
         RTM_NEWADDR => address::decode(message.payload).map(Change::Address),
         RTM_DELADDR => address::decode(message.payload).map(Change::AddressGone),
+        RTM_DELROUTE => route::decode(message.payload).map(Change::RouteGone),
+        RTM_DELRULE => rule::decode(message.payload).map(Change::RuleGone),
         _ => None,
     }
 }
