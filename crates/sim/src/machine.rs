@@ -189,7 +189,6 @@ impl Machine {
     }
 
     pub(crate) fn release(&mut self, now: Instant) {
-        self.happenings.push(Happening::Released);
         self.releasing = self.brain.is_some();
         self.tell(now, Change::Release);
     }
@@ -323,7 +322,10 @@ impl Machine {
             Change::Address(address) => Input::Address { index, address, ours: true },
             Change::Gone(address) => Input::AddressGone { index, address },
             Change::Script(name, success) => Input::Script { name, success },
-            Change::Release => Input::Release,
+            Change::Release => {
+                self.happenings.push(Happening::Released);
+                Input::Release
+            }
             Change::Reload(config) => {
                 let Some(mut brain) = self.brain.take() else { return };
                 let old: Vec<_> = brain.snapshot().into_iter().map(|one| one.name).collect();

@@ -5,7 +5,7 @@ use standfast_failover::{Config, ScriptConfig, TrackScript, Weight};
 use standfast_types::{AdvertInterval, Rng};
 use standfast_vrrp::{Preempt, Version};
 
-use crate::{Cluster, node};
+use crate::{Cluster, node, play};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// VRRPv2, one second, priority 100: 3 s and 156/256 s; one frame's way on top.
@@ -207,5 +207,28 @@ fn random_faults_always_end_with_the_best_machine_alone() {
         cluster.run_for(12 * SECOND);
         assert_eq!(cluster.holders(), [0], "seed {seed}");
         assert_eq!(cluster.client_sends_to(), Some(0), "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_that_broke_a_rule_once_do_not_any_more() {
+    for line in include_str!("../seeds/broken.txt").lines() {
+        let (seed, story) = line.split_once(' ').expect("a seed and its story");
+        let seed = seed.parse().expect("a seed");
+        assert_eq!(play(seed, false).violation, None, "seed {seed}: {story}");
+    }
+}
+
+#[test]
+fn the_same_seed_plays_the_same_way() {
+    let (one, other) = (play(3, true), play(3, true));
+    assert_eq!((one.happenings, one.simulated), (other.happenings, other.simulated));
+    assert!(one.trace == other.trace && !one.trace.is_empty());
+}
+
+#[test]
+fn a_dozen_seeds_break_no_rule() {
+    for seed in 1_000_000..1_000_012 {
+        assert_eq!(play(seed, false).violation, None, "cargo xtask sim --seed {seed}");
     }
 }

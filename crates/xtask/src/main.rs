@@ -26,6 +26,8 @@ cargo xtask TASK
                 --details lists where the two differ
   fuzz [TARGET] [SECS]  every decoder, or one, for SECS seconds (60); needs cargo-fuzz
   gen [--check] write what is generated in docs; --check: say what is stale
+  sim --seeds N [--from S] [--hours H]  N simulated clusters, or fewer when H hours are reached
+  sim --seed S  one of them, with all that happens
   tidy          the house's own rules: layers, sizes, words
 ";
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "corpus" => corpus::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "gen" => r#gen::run(&rest),
+        "sim" => steps::sim(&rest),
         "tidy" => tidy::run(),
         _ => {
             say(USAGE);

@@ -20,6 +20,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     let documentation = ["doc", "--workspace", "--no-deps", "--quiet", "--document-private-items"];
     cargo("documentation", &documentation, &[("RUSTDOCFLAGS", "-D warnings")])?;
     cargo("unit tests", &["test", "--workspace", "--exclude", "standfast"], &[])?;
+    sim(&["--seeds".to_owned(), "1000".to_owned()])?;
     corpus::run(&[])?;
     // Real time and real processes: one at a time, and as they are shipped.
     let whole = ["test", "--release", "-p", "standfast", "--", "--test-threads=1"];
@@ -27,6 +28,14 @@ pub(crate) fn test() -> anyhow::Result<()> {
     lab(&[])?;
     say(&format!("everything passed in {} s", began.elapsed().as_secs()));
     Ok(())
+}
+
+/// Simulated clusters.
+pub(crate) fn sim(args: &[String]) -> anyhow::Result<()> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let command =
+        [&["run", "--release", "--quiet", "-p", "standfast-sim", "--"], &args[..]].concat();
+    cargo("simulation", &command, &[])
 }
 
 /// The demo.
