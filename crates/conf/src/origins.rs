@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use standfast_types::{InstanceName, InterfaceName, ScriptName};
+use standfast_types::{BfdName, InstanceName, InterfaceName, ScriptName};
 
 use crate::source::Span;
 
@@ -44,6 +44,8 @@ pub struct InstanceOrigin {
     pub addresses: Option<Span>,
     /// Lines of `track_script`.
     pub track_scripts: BTreeMap<ScriptName, TrackerOrigin>,
+    /// Lines of `track_bfd`.
+    pub track_bfd: BTreeMap<BfdName, TrackerOrigin>,
     /// Lines of `track_interface`.
     pub track_interfaces: BTreeMap<InterfaceName, TrackerOrigin>,
 }

@@ -156,6 +156,8 @@ fn describe_faults(faults: &[Fault]) -> String {
                 format!("interface {name}, for one of its routes or rules, is missing or down")
             }
             Fault::AddressRefused(address) => format!("the kernel refuses address {address}"),
+            Fault::Bfd(name) => format!("BFD session {name} is down"),
+            Fault::BfdPending(name) => format!("BFD session {name} has just begun"),
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),
             Fault::Member(name) => format!("{name} of its sync group is in FAULT"),
             Fault::MemberPending(name) => format!("{name} of its sync group is not ready yet"),

@@ -10,6 +10,7 @@ use standfast_vrrp::{Input as RouterInput, StateName};
 
 use crate::{
     Fault, InstanceConfig, InstanceEvent, Output, Trackers,
+    bfd::Sessions,
     instance::Instance,
     tracker::{Effect, ScriptState},
     world::World,
@@ -21,6 +22,7 @@ pub(crate) fn assess(
     group: Option<&Trackers>,
     source: Option<IpAddr>,
     scripts: &BTreeMap<ScriptName, ScriptState>,
+    sessions: &Sessions,
     world: &World,
 ) -> (i32, BTreeSet<Fault>) {
     let mut faults = BTreeSet::new();
@@ -66,11 +68,18 @@ pub(crate) fn assess(
         let up = scripts.get(&track.script).and_then(ScriptState::up);
         (track.weight.effect(up), Fault::Script(track.script.clone()))
     });
-    for (effect, fault) in interfaces.chain(scripts) {
+    let sessions = trackers().flat_map(|trackers| &trackers.sessions).map(|track| {
+        let up = sessions.up(&track.session);
+        (track.weight.effect(up), Fault::Bfd(track.session.clone()))
+    });
+    for (effect, fault) in interfaces.chain(scripts).chain(sessions) {
         match (effect, fault) {
             (Effect::Weight(weight), _) => sum = sum.saturating_add(weight),
             (Effect::Pending, Fault::Script(name)) => {
                 faults.insert(Fault::ScriptPending(name));
+            }
+            (Effect::Pending, Fault::Bfd(name)) => {
+                faults.insert(Fault::BfdPending(name));
             }
             (Effect::Fault | Effect::Pending, fault) => {
                 faults.insert(fault);

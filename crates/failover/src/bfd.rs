@@ -125,3 +125,6 @@ pub struct BfdSnapshot {
     /// The session.
     pub session: Snapshot,
 }
+
+#[cfg(test)]
+mod tests;

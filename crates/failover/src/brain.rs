@@ -459,6 +459,7 @@ impl Brain {
                 self.groups.trackers(name),
                 source,
                 &self.scripts,
+                &self.bfd,
                 &self.world,
             );
             faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
+    BfdName, GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
 };
 
 use crate::BfdConfig;
@@ -66,6 +66,8 @@ pub struct Trackers {
     pub interfaces: Vec<TrackInterface>,
     /// `track_script`.
     pub scripts: Vec<TrackScript>,
+    /// `track_bfd`.
+    pub sessions: Vec<TrackBfd>,
 }
 
 /// One line of `track_interface`.
@@ -82,6 +84,15 @@ pub struct TrackInterface {
 pub struct TrackScript {
     /// The script to follow.
     pub script: ScriptName,
+    /// What its state does to the priority.
+    pub weight: Weight,
+}
+
+/// One line of `track_bfd`, with the session's own weight already applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackBfd {
+    /// The session to follow.
+    pub session: BfdName,
     /// What its state does to the priority.
     pub weight: Weight,
 }

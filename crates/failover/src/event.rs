@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    Family, GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority, RoutingEntry,
-    ScriptName, VirtualAddress, Vrid,
+    BfdName, Family, GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority,
+    RoutingEntry, ScriptName, VirtualAddress, Vrid,
 };
 use standfast_vrrp::{Datagram, StateName};
 
@@ -283,6 +283,10 @@ pub enum Fault {
     Script(ScriptName),
     /// The kernel refuses an address of the instance.
     AddressRefused(IpAddr),
+    /// A tracked BFD session without weight is down.
+    Bfd(BfdName),
+    /// A tracked BFD session without weight has just begun.
+    BfdPending(BfdName),
     /// A tracked script without weight has not ended for the first time yet.
     ScriptPending(ScriptName),
     /// This member of its sync group cannot take part.
@@ -295,6 +299,6 @@ impl Fault {
     /// Whether it only waits for something that is not known yet.
     #[must_use]
     pub const fn is_pending(&self) -> bool {
-        matches!(self, Self::ScriptPending(_) | Self::MemberPending(_))
+        matches!(self, Self::ScriptPending(_) | Self::BfdPending(_) | Self::MemberPending(_))
     }
 }

@@ -18,8 +18,8 @@ mod world;
 pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
 pub use brain::{Brain, InstanceSnapshot};
 pub use config::{
-    Config, GroupConfig, InstanceConfig, ScriptConfig, TrackInterface, TrackScript, Trackers,
-    Weight,
+    Config, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackInterface, TrackScript,
+    Trackers, Weight,
 };
 pub use event::{Event, Fault, Input, InstanceEvent, Output};
 pub use routing::RoutingEvent;

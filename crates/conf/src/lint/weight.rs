@@ -23,7 +23,12 @@ pub(super) fn trackers(instance: &InstanceConfig) -> Vec<Tracker<'_>> {
         .interfaces
         .iter()
         .map(|tracker| Tracker { name: tracker.interface.as_str(), weight: tracker.weight });
-    scripts.chain(interfaces).filter(|tracker| tracker.weight.value != 0).collect()
+    let sessions = instance
+        .trackers
+        .sessions
+        .iter()
+        .map(|tracker| Tracker { name: tracker.session.as_str(), weight: tracker.weight });
+    scripts.chain(interfaces).chain(sessions).filter(|tracker| tracker.weight.value != 0).collect()
 }
 
 /// What a tracker adds to the priority.
@@ -53,7 +58,8 @@ pub(super) fn origin(
 ) -> Option<TrackerOrigin> {
     let origin = origins.instances.get(&instance.name)?;
     let script = origin.track_scripts.get(name);
-    script.or_else(|| origin.track_interfaces.get(name)).copied()
+    let interface = || origin.track_interfaces.get(name);
+    script.or_else(interface).or_else(|| origin.track_bfd.get(name)).copied()
 }
 
 pub(super) fn lint(model: &Model, origins: &Origins, diagnostics: &mut Vec<Diagnostic>) {

@@ -140,6 +140,10 @@ impl Lowering<'_> {
                 let span = origin.track_scripts.get(&track.script).map(|at| at.name);
                 dropped.push((span, track.script.to_string(), "is not tracked"));
             }
+            for track in trackers.sessions.extract_if(.., |track| weighted(track.weight)) {
+                let span = origin.track_bfd.get(&track.session).map(|at| at.name);
+                dropped.push((span, track.session.to_string(), "is not tracked"));
+            }
         }
         for (span, name, instead) in dropped {
             self.diagnostics.extend(span.map(|span| group_weight(span, &name, instead)));

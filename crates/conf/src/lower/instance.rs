@@ -230,7 +230,7 @@ impl Lowering<'_> {
             "check_unicast_src" => draft.check_source = true,
             "unicast_fault_no_peer" => draft.fault_without_peer = true,
             "authentication" => self.authentication(draft, keyword, statement),
-            "track_interface" | "track_script" => {
+            "track_interface" | "track_script" | "track_bfd" => {
                 self.track(&mut draft.trackers, keyword, statement);
             }
             "accept" => {}

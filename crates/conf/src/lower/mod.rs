@@ -3,6 +3,7 @@
 mod address;
 mod announce;
 pub(crate) mod arguments;
+mod bfd;
 pub(crate) mod command;
 mod global;
 mod group;
@@ -52,6 +53,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) origins: Origins,
     pub(crate) notify: BTreeMap<InstanceName, Notify>,
     pub(crate) scripts: Vec<script::Draft>,
+    /// The BFD sessions so far.
+    pub(crate) sessions: Vec<bfd::Draft>,
     pub(crate) groups: Vec<group::Draft>,
     fifos: settings::FifoDrafts,
     mail: settings::MailDraft,
@@ -86,6 +89,7 @@ pub(crate) fn lower(
         origins: Origins::default(),
         notify: BTreeMap::new(),
         scripts: Vec::new(),
+        sessions: Vec::new(),
         groups: Vec::new(),
         fifos: settings::FifoDrafts::default(),
         mail: settings::MailDraft::default(),
@@ -122,6 +126,7 @@ impl Lowering<'_> {
         match (keyword.status, keyword.name) {
             (Status::Active, "global_defs") => self.global_defs(keyword, statement),
             (Status::Active, "vrrp_script") => self.vrrp_script(keyword, statement),
+            (Status::Active, "bfd_instance") => self.bfd_instance(keyword, statement),
             (Status::Active, "vrrp_instance") => self.vrrp_instance(keyword, statement),
             (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
             (_, _) => self.announce(table::top(), keyword, statement),

@@ -472,6 +472,12 @@ impl Draft {
                 .iter()
                 .map(|(tracker, origin)| (tracker.script.clone(), *origin))
                 .collect(),
+            track_bfd: self
+                .trackers
+                .sessions
+                .iter()
+                .map(|(tracker, origin)| (tracker.session.clone(), *origin))
+                .collect(),
             track_interfaces: self
                 .trackers
                 .interfaces

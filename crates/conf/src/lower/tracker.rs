@@ -1,6 +1,6 @@
-//! Lines of `track_interface` and `track_script`.
+//! Lines of `track_interface`, `track_script` and `track_bfd`.
 
-use standfast_failover::{TrackInterface, TrackScript, Trackers, Weight};
+use standfast_failover::{TrackBfd, TrackInterface, TrackScript, Trackers, Weight};
 
 use super::{Lowering, arguments::Read};
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 pub(crate) struct Drafts {
     pub(super) interfaces: Vec<(TrackInterface, TrackerOrigin)>,
     pub(super) scripts: Vec<(TrackScript, TrackerOrigin)>,
+    pub(super) sessions: Vec<(TrackBfd, TrackerOrigin)>,
 }
 
 impl Drafts {
@@ -24,6 +25,7 @@ impl Drafts {
         Trackers {
             interfaces: self.interfaces.iter().map(|(tracker, _)| tracker.clone()).collect(),
             scripts: self.scripts.iter().map(|(tracker, _)| tracker.clone()).collect(),
+            sessions: self.sessions.iter().map(|(tracker, _)| tracker.clone()).collect(),
         }
     }
 }
@@ -39,6 +41,7 @@ impl Lowering<'_> {
         match keyword.name {
             "track_interface" => self.track_interface(drafts, keyword, list),
             "track_script" => self.track_script(drafts, keyword, list),
+            "track_bfd" => self.track_bfd(drafts, keyword, list),
             _ => {}
         }
     }
@@ -79,6 +82,35 @@ impl Lowering<'_> {
             let tracker = TrackScript { script: word.text.as_str().into(), weight };
             let origin = TrackerOrigin { name: word.span, weight: weight_span };
             draft.scripts.push((tracker, origin));
+        }
+    }
+
+    fn track_bfd(&mut self, draft: &mut Drafts, keyword: &'static Keyword, block: &Statement) {
+        for (word, read) in self.entries(keyword, block) {
+            if draft.sessions.iter().any(|(known, _)| known.session.as_str() == word.text) {
+                self.tracked_twice(word);
+                continue;
+            }
+            let session = self.sessions.iter().find(|known| known.name.as_str() == word.text);
+            // An undefined one is reported by the lint of trackers.
+            let Some(session) = session else { continue };
+            if !session.for_instances {
+                let name = &session.name;
+                let message =
+                    format!("bfd_instance `{name}` tells only real servers; it is not tracked");
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::TrackerUndefined, word, message)
+                        .label("a failure goes unnoticed")
+                        .also(session.name_span, "defined here, with `checker` and without `vrrp`")
+                        .hint("add `vrrp` to the bfd_instance")
+                        .class(Class::Error),
+                );
+                continue;
+            }
+            let (weight, span) = tracker_weight(&read, session.weight);
+            let tracker = TrackBfd { session: session.name.clone(), weight };
+            let origin = TrackerOrigin { name: word.span, weight: span.or(session.weight_span) };
+            draft.sessions.push((tracker, origin));
         }
     }
 
