@@ -104,6 +104,7 @@ fn config(weight: i16) -> Config {
         track_source: false,
         track_primary: true,
         addresses: vec![VirtualAddress::new(Prefix::host(address), "eth0".into())],
+        routing: Vec::new(),
         trackers: Trackers {
             sessions: vec![TrackBfd { session: "peer".into(), weight }],
             ..Trackers::default()
