@@ -127,6 +127,8 @@ fn config(shape: u8) -> Config {
         source: None,
         track_source: false,
         track_primary: true,
+        links: Vec::new(),
+        advertise_from: None,
         addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS), "eth0".into())],
         routing: Vec::new(),
         trackers: Trackers { scripts: tracks, ..Trackers::default() },

@@ -44,6 +44,10 @@ fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
         InstanceEvent::AddressRefused { address, error } => {
             (Level::Error, format!("the kernel refused address {address}: {error}"))
         }
+        InstanceEvent::LinkRestored { interface } => {
+            let text = format!("somebody removed interface {interface}; made again");
+            (Level::Warning, text)
+        }
         InstanceEvent::AddressWithoutInterface { address, interface } => {
             let text = format!("address {address} not installed: interface {interface} is missing");
             (Level::Error, text)
@@ -158,6 +162,10 @@ fn describe_faults(faults: &[Fault]) -> String {
             Fault::AddressRefused(address) => format!("the kernel refuses address {address}"),
             Fault::Bfd(name) => format!("BFD session {name} is down"),
             Fault::BfdPending(name) => format!("BFD session {name} has just begun"),
+            Fault::LinkPending(name) => format!("interface {name} is being made"),
+            Fault::LinkRefused { interface, error } => {
+                format!("interface {interface} can't be made: {error}")
+            }
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),
             Fault::Member(name) => format!("{name} of its sync group is in FAULT"),
             Fault::MemberPending(name) => format!("{name} of its sync group is not ready yet"),

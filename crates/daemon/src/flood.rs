@@ -75,6 +75,7 @@ fn key(event: &Event) -> Option<Key> {
         | InstanceEvent::Priority { .. }
         | InstanceEvent::Faults(_)
         | InstanceEvent::AddressWithoutInterface { .. }
+        | InstanceEvent::LinkRestored { .. }
         | InstanceEvent::Deleted => None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use standfast_failover::{Config, Event};
-use standfast_types::{InstanceName, ScriptName};
+use standfast_types::{IfIndex, InstanceName, ScriptName};
 
 /// From the supervisor to pulse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub(crate) enum ToPulse {
         adopt: BTreeSet<InstanceName>,
         /// States of scripts that are already known.
         scripts: BTreeMap<ScriptName, bool>,
+        /// What a pulse that died had found on the interfaces whose settings it changed.
+        originals: Vec<Original>,
     },
     /// A new configuration.
     Reload(Config),
@@ -49,8 +51,21 @@ pub(crate) enum FromPulse {
     },
     /// Something that an operator should read.
     Log(Level, String),
+    /// All that it changed in settings of other programs' interfaces, for whoever comes after it.
+    Originals(Vec<Original>),
     /// It can't run at all: the reason, for the operator. It exits after this.
     Failed(String),
+}
+
+/// Settings of an interface as they were before one of our own was made on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Original {
+    /// The interface.
+    pub(crate) index: IfIndex,
+    /// Its `arp_ignore`.
+    pub(crate) arp_ignore: u32,
+    /// Its `arp_announce`.
+    pub(crate) arp_announce: u32,
 }
 
 /// How much a log line matters.

@@ -207,6 +207,7 @@ impl Told {
             | InstanceEvent::AddressRefused { .. }
             | InstanceEvent::AddressWithoutInterface { .. }
             | InstanceEvent::Routing(_)
+            | InstanceEvent::LinkRestored { .. }
             | InstanceEvent::Deleted => None,
         }
     }

@@ -88,6 +88,7 @@ impl Board {
             }
             InstanceEvent::AddressRestored { .. }
             | InstanceEvent::AddressRefused { .. }
+            | InstanceEvent::LinkRestored { .. }
             | InstanceEvent::AddressWithoutInterface { .. }
             | InstanceEvent::Routing(_) => {}
         }

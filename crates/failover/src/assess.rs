@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use standfast_types::{Instant, ScriptName};
+use standfast_types::{Instant, InterfaceName, ScriptName};
 use standfast_vrrp::{Input as RouterInput, StateName};
 
 use crate::{
@@ -40,8 +40,9 @@ pub(crate) fn assess(
             }
         }
     }
+    let own = |name: &InterfaceName| config.links.iter().any(|link| link.name == *name);
     for address in config.addresses.iter().filter(|address| address.interface != *interface) {
-        if !world.is_running(&address.interface) {
+        if !own(&address.interface) && !world.is_running(&address.interface) {
             faults.insert(Fault::AddressInterface(address.interface.clone()));
         }
     }
@@ -114,8 +115,9 @@ pub(crate) fn apply_faults(
     out: &mut VecDeque<Output>,
 ) {
     let state = instance.router.snapshot().state;
-    if state != StateName::Init {
-        // A script that a reload adds must not cost the address until its first result.
+    if !matches!(state, StateName::Init | StateName::Fault) {
+        // A script that a reload adds must not cost the address until its first result, nor an
+        // interface of its own that somebody removed.
         faults.retain(|fault| !fault.is_pending());
     }
     if faults == instance.faults {

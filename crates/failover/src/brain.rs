@@ -96,6 +96,14 @@ impl Brain {
         brain
     }
 
+    /// Asks for the interfaces that instances need and lack, once those of the machine are known.
+    /// Before [`Self::start`], so that what a former life left on them can be adopted.
+    pub fn prepare(&mut self, now: Instant) {
+        for instance in self.instances.values_mut() {
+            instance.ensure_links(now, &self.world, &mut self.outputs);
+        }
+    }
+
     /// Begins, once the interfaces and addresses of the machine are known. Instances in `adopt` were
     /// master in a process that died a moment ago and go on as master; all other leftovers of their
     /// addresses are removed.
@@ -103,6 +111,7 @@ impl Brain {
         let adopt = &self.groups.whole(adopt);
         for (name, instance) in &self.instances {
             if !adopt.contains(name) {
+                instance.lower(&mut self.outputs);
                 instance.clean(&self.world, &mut self.outputs);
             }
         }
@@ -165,12 +174,36 @@ impl Brain {
             Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
             Input::Link { index, name, running } => {
                 if self.world.set_link(index, name.clone(), running) {
+                    self.handle_switched(index, running);
                     self.relink(&name);
                     self.evaluate(now);
                 }
             }
             Input::LinkGone { index } => {
                 self.world.remove_link(index);
+                self.instances.values_mut().for_each(|instance| instance.link_gone(index));
+                self.evaluate(now);
+            }
+            Input::LinkMade { name, index } => {
+                for instance in self.instances.values_mut() {
+                    let (world, out) = (&self.world, &mut self.outputs);
+                    if instance.link_made(now, &name, index, world, out) {
+                        // What a former life left up must fall silent; at start, when it is not adopted.
+                        if self.phase == Phase::Running && !instance.holds() {
+                            instance.lower(out);
+                        }
+                        break;
+                    }
+                }
+                self.evaluate(now);
+            }
+            Input::LinkRefused { name, error, taken } => {
+                for instance in self.instances.values_mut() {
+                    let (world, out) = (&self.world, &mut self.outputs);
+                    if instance.link_refused(now, &name, &error, taken, world, out) {
+                        break;
+                    }
+                }
                 self.evaluate(now);
             }
             Input::Address { index, address, ours } => {
@@ -311,6 +344,9 @@ impl Brain {
             instance.reconfigure(now, config, &self.world, &mut self.outputs);
         } else {
             self.let_go_of(now, name);
+            if let Some(instance) = self.instances.get_mut(name) {
+                instance.remove_links(&mut self.outputs);
+            }
             self.create(now, name.clone(), config);
         }
     }
@@ -324,7 +360,8 @@ impl Brain {
 
     fn delete(&mut self, now: Instant, name: &InstanceName) {
         self.let_go_of(now, name);
-        if let Some(instance) = self.instances.remove(name) {
+        if let Some(mut instance) = self.instances.remove(name) {
+            instance.remove_links(&mut self.outputs);
             instance.emit(InstanceEvent::Deleted, &mut self.outputs);
         }
     }
@@ -384,6 +421,15 @@ impl Brain {
         }
     }
 
+    /// An interface was switched on or off, perhaps one of our own by somebody else.
+    fn handle_switched(&mut self, index: IfIndex, running: bool) {
+        if self.phase == Phase::Running {
+            for instance in self.instances.values() {
+                instance.link_changed(index, running, &mut self.outputs);
+            }
+        }
+    }
+
     fn handle_script(&mut self, now: Instant, name: &ScriptName, success: bool) {
         let Some(script) = self.scripts.get_mut(name) else { return };
         if let Some(up) = script.handle_result(success) {
@@ -399,7 +445,7 @@ impl Brain {
             let holds = instance.holds()
                 && instance.config.addresses.iter().any(|held| {
                     held.prefix.address() == address
-                        && self.world.index(&held.interface) == Some(index)
+                        && instance.place(&held.interface, &self.world) == Some(index)
                 });
             if holds {
                 let error = error.to_owned();
@@ -462,10 +508,13 @@ impl Brain {
                 &self.bfd,
                 &self.world,
             );
+            instance.ensure_links(now, &self.world, &mut self.outputs);
+            faults.extend(instance.link_faults(&self.world));
             faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
             apply_weight(now, instance, weight, &self.world, &mut self.outputs);
             let family = instance.config.router.family;
-            if index.is_some_and(|index| self.deaf.contains(&(index, family))) {
+            let sockets = [index, instance.sender().map(|(index, _)| index)];
+            if sockets.into_iter().flatten().any(|index| self.deaf.contains(&(index, family))) {
                 faults.insert(Fault::CannotListen(instance.config.interface.clone()));
             }
             assessed.insert(name.clone(), faults);
@@ -513,6 +562,12 @@ impl Brain {
                 && !listener.groups.contains(&group)
             {
                 listener.groups.push(group);
+            }
+            // Nothing is heard there that the parent does not hear.
+            if let Some((index, name)) = instance.sender() {
+                let name = name.clone();
+                let sender = Listener { name, vrids: Vec::new(), groups: Vec::new() };
+                wanted.insert((index, port.1), sender);
             }
         }
         for listener in wanted.values_mut() {

@@ -7,7 +7,7 @@ use standfast_types::{
     BfdName, GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
 };
 
-use crate::BfdConfig;
+use crate::{BfdConfig, OwnLink};
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub struct InstanceConfig {
     pub track_source: bool,
     /// FAULT while `interface` is down (`dont_track_primary` clears it).
     pub track_primary: bool,
+    /// Interfaces to make for it (`use_vmac`, `use_ipvlan`); names are unique.
+    pub links: Vec<OwnLink>,
+    /// Which of `links` its adverts leave through as master; else through `interface`.
+    pub advertise_from: Option<InterfaceName>,
     /// Addresses to hold as master: `virtual_ipaddress`, then `virtual_ipaddress_excluded`.
     pub addresses: Vec<VirtualAddress>,
     /// Routes and rules to hold as master: `virtual_routes`, then `virtual_rules`.

@@ -9,7 +9,7 @@ use standfast_types::{
 };
 use standfast_vrrp::{Datagram, StateName};
 
-use crate::{BfdEvent, BfdInput, BfdOutput, RoutingEvent};
+use crate::{BfdEvent, BfdInput, BfdOutput, OwnLinkKind, RoutingEvent};
 
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
@@ -34,6 +34,22 @@ pub enum Input<'a> {
     LinkGone {
         /// Its index.
         index: IfIndex,
+    },
+    /// An [`Output::CreateLink`] was done, or found such an interface of a former life.
+    LinkMade {
+        /// Its name, as it was asked for.
+        name: InterfaceName,
+        /// Its index.
+        index: IfIndex,
+    },
+    /// An [`Output::CreateLink`] could not be done.
+    LinkRefused {
+        /// The name that was asked for.
+        name: InterfaceName,
+        /// What the kernel said.
+        error: String,
+        /// Whether another interface has the name.
+        taken: bool,
     },
     /// An address is on an interface.
     Address {
@@ -142,6 +158,32 @@ pub enum Output {
         ttl: u8,
         /// What follows the IP header.
         payload: Vec<u8>,
+    },
+    /// Make an interface, down, or find it.
+    CreateLink {
+        /// Its name.
+        name: InterfaceName,
+        /// The interface to make it on.
+        parent: IfIndex,
+        /// What it is.
+        kind: OwnLinkKind,
+        /// The link group to make it a member of.
+        group: Option<u32>,
+    },
+    /// Remove an interface that [`Self::CreateLink`] made.
+    RemoveLink {
+        /// Its index.
+        index: IfIndex,
+    },
+    /// Switch an interface on.
+    LinkUp {
+        /// Its index.
+        index: IfIndex,
+    },
+    /// Switch an interface off.
+    LinkDown {
+        /// Its index.
+        index: IfIndex,
     },
     /// Install an address, or renew its lease.
     AddAddress {
@@ -256,6 +298,11 @@ pub enum InstanceEvent {
     },
     /// Something happened to one of its routes and rules.
     Routing(RoutingEvent),
+    /// Somebody removed an interface that was made for it; it is back.
+    LinkRestored {
+        /// The interface.
+        interface: InterfaceName,
+    },
     /// A reload removed the instance.
     Deleted,
 }
@@ -293,12 +340,27 @@ pub enum Fault {
     Member(InstanceName),
     /// This member of its sync group waits for something that is not known yet.
     MemberPending(InstanceName),
+    /// An interface of its own is being made.
+    LinkPending(InterfaceName),
+    /// An interface of its own can't be made.
+    LinkRefused {
+        /// The interface.
+        interface: InterfaceName,
+        /// What the kernel said.
+        error: String,
+    },
 }
 
 impl Fault {
     /// Whether it only waits for something that is not known yet.
     #[must_use]
     pub const fn is_pending(&self) -> bool {
-        matches!(self, Self::ScriptPending(_) | Self::BfdPending(_) | Self::MemberPending(_))
+        matches!(
+            self,
+            Self::ScriptPending(_)
+                | Self::BfdPending(_)
+                | Self::MemberPending(_)
+                | Self::LinkPending(_)
+        )
     }
 }

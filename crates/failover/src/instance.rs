@@ -7,10 +7,10 @@ use std::{
 };
 
 use standfast_types::{IfIndex, Instant, VirtualAddress};
-use standfast_vrrp::{Input, Output as RouterOutput, Router, Transport};
+use standfast_vrrp::{Input, Output as RouterOutput, Router, StateName, Transport};
 
 use crate::{
-    Event, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent, routing::Routing,
+    Event, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent, routing::Routing, vmac::Own,
     world::World,
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Instance {
     pub(crate) config: InstanceConfig,
     pub(crate) router: Router,
     pub(crate) index: Option<IfIndex>,
+    /// Interfaces of its own.
+    pub(crate) links: Vec<Own>,
     pub(crate) source: Option<IpAddr>,
     pub(crate) faults: BTreeSet<Fault>,
     /// When the leases of its addresses are renewed; `Some` while it holds them.
@@ -42,6 +44,7 @@ impl Instance {
     pub(crate) fn new(config: InstanceConfig, now: Instant) -> Self {
         Self {
             router: Router::new(config.router.clone(), now),
+            links: config.links.iter().cloned().map(Own::new).collect(),
             config,
             index: None,
             source: None,
@@ -60,7 +63,10 @@ impl Instance {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let router = self.router.next_deadline().map(|(at, _)| at);
         let routing = self.routing.next_deadline();
-        [router, self.renew_at, self.queue_at, routing].into_iter().flatten().min()
+        [router, self.renew_at, self.queue_at, self.links_due(), routing]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(crate) const fn holds(&self) -> bool {
@@ -70,13 +76,14 @@ impl Instance {
     /// Whether every address is on this machine. An owner's may be there without our tag.
     pub(crate) fn is_installed(&self, world: &World) -> bool {
         let owner = self.config.router.priority.is_owner();
-        self.config.addresses.iter().all(|address| {
-            let ip = address.prefix.address();
-            world.holders(ip).any(|index| {
-                Some(index) == world.index(&address.interface)
-                    && (owner || !world.is_foreign(index, ip))
+        self.has_links()
+            && self.config.addresses.iter().all(|address| {
+                let ip = address.prefix.address();
+                world.holders(ip).any(|index| {
+                    Some(index) == self.place(&address.interface, world)
+                        && (owner || !world.is_foreign(index, ip))
+                })
             })
-        })
     }
 
     /// How long an address outlives this process, in seconds: as long as peers wait for an advert, so
@@ -105,6 +112,9 @@ impl Instance {
     ) {
         self.router.handle_timeout(now);
         self.drain(now, world, out);
+        if self.links_due().is_some_and(|at| at <= now) {
+            self.ensure_links(now, world, out);
+        }
         if self.renew_at.is_some_and(|at| at <= now) {
             self.install(now, world, out);
         }
@@ -125,6 +135,9 @@ impl Instance {
     ) {
         self.refused.clear();
         let old = std::mem::replace(&mut self.config, config);
+        if self.config.links != old.links {
+            self.reconfigure_links(out);
+        }
         if self.holds() {
             // Also what only has another label now: the kernel can't change that in place.
             let wanted = &self.config.addresses;
@@ -137,7 +150,7 @@ impl Instance {
             self.install(now, world, out);
             self.routing.hold(&self.config.routing, out);
             let fresh = self.config.addresses.iter().filter(|a| !old.addresses.contains(a));
-            let fresh: Vec<_> = fresh.filter_map(|a| announcement(a, world)).collect();
+            let fresh: Vec<_> = fresh.filter_map(|a| self.announcement(a, world)).collect();
             self.queue.extend(fresh);
             self.announce_next(now, out);
         }
@@ -162,13 +175,13 @@ impl Instance {
         let lost = self.config.addresses.iter().find(|held| {
             held.tracked
                 && held.prefix.address() == address
-                && world.index(&held.interface) == Some(index)
+                && self.place(&held.interface, world) == Some(index)
         });
         let Some(lost) = lost.cloned() else { return };
         self.restored = self.restored.saturating_add(1);
         let lease_seconds = self.lease_seconds();
         let prefix = lost.prefix;
-        self.queue.extend(announcement(&lost, world));
+        self.queue.extend(self.announcement(&lost, world));
         out.push_back(Output::AddAddress { index, address: lost, lease_seconds });
         self.routing.readdress(address, out);
         self.announce_next(now, out);
@@ -189,7 +202,7 @@ impl Instance {
             return;
         }
         let expected: BTreeSet<_> = self.announcements(world).collect();
-        if !expected.contains(&(index, address)) {
+        if !expected.iter().any(|&(at, own)| own == address && self.is_heard_on(at, index)) {
             return;
         }
         self.announced.insert(address);
@@ -222,7 +235,7 @@ impl Instance {
         // What an owner has without our tag is its own.
         let owner = self.config.router.priority.is_owner();
         for address in &self.config.addresses {
-            let own = world.index(&address.interface).filter(|_| !owner);
+            let own = self.place(&address.interface, world).filter(|_| !owner);
             let ip = address.prefix.address();
             for index in world.holders(ip) {
                 if Some(index) == own || !world.is_foreign(index, ip) {
@@ -258,10 +271,13 @@ impl Instance {
                 }
             }
         }
+        if self.router.snapshot().state == StateName::Stop {
+            self.remove_links(out);
+        }
     }
 
     fn advertise(&self, priority: u8, out: &mut VecDeque<Output>) {
-        let (Some(index), Some(source)) = (self.index, self.source) else { return };
+        let (Some(index), Some(source)) = (self.way_out(), self.source) else { return };
         let mut send = |destination, ttl| {
             let mut payload = Vec::new();
             self.router.emit_advert(priority, source, destination, &mut payload);
@@ -280,12 +296,15 @@ impl Instance {
     /// Installs or renews every address.
     fn install(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
         let first = !self.holds();
+        if first {
+            self.raise(out);
+        }
         let lease_seconds = self.lease_seconds();
         // On a grid: leases that are renewed together end together. The kernel looks at leases at most
         // once a second, so one that ends alone delays the others.
         self.renew_at = Some(now.next_multiple(Duration::from_secs(lease_seconds.into()) / 8));
         for address in &self.config.addresses {
-            let Some(index) = world.index(&address.interface) else {
+            let Some(index) = self.place(&address.interface, world) else {
                 if first {
                     let (address, interface) = (address.prefix, address.interface.clone());
                     self.emit(InstanceEvent::AddressWithoutInterface { address, interface }, out);
@@ -303,10 +322,26 @@ impl Instance {
         }
     }
 
+    /// Puts everything back on an interface of its own that is new.
+    pub(crate) fn install_again(
+        &mut self,
+        now: Instant,
+        index: IfIndex,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.install(now, world, out);
+        let there: Vec<_> = self.announcements(world).filter(|(at, _)| *at == index).collect();
+        self.queue.extend(there);
+        self.announce_next(now, out);
+    }
+
     fn let_go(&mut self, out: &mut VecDeque<Output>) {
         self.renew_at = None;
         self.queue.clear();
         self.queue_at = None;
+        // Before anything else: from here on the virtual MAC address is another machine's.
+        self.lower(out);
         self.routing.let_go(out);
         for (index, address) in std::mem::take(&mut self.installed) {
             out.push_back(Output::RemoveAddress { index, address });
@@ -324,7 +359,11 @@ impl Instance {
 
     /// Each address once, where it is announced.
     fn announcements(&self, world: &World) -> impl Iterator<Item = (IfIndex, IpAddr)> {
-        self.config.addresses.iter().filter_map(|address| announcement(address, world))
+        self.config.addresses.iter().filter_map(|address| self.announcement(address, world))
+    }
+
+    fn announcement(&self, address: &VirtualAddress, world: &World) -> Option<(IfIndex, IpAddr)> {
+        Some((self.place(&address.interface, world)?, address.prefix.address()))
     }
 
     fn announce_next(&mut self, now: Instant, out: &mut VecDeque<Output>) {
@@ -338,8 +377,4 @@ impl Instance {
             }
         }
     }
-}
-
-fn announcement(address: &VirtualAddress, world: &World) -> Option<(IfIndex, IpAddr)> {
-    Some((world.index(&address.interface)?, address.prefix.address()))
 }

@@ -13,6 +13,7 @@ mod group;
 mod instance;
 mod routing;
 mod tracker;
+mod vmac;
 mod world;
 
 pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
@@ -23,3 +24,4 @@ pub use config::{
 };
 pub use event::{Event, Fault, Input, InstanceEvent, Output};
 pub use routing::RoutingEvent;
+pub use vmac::{Isolation, OwnLink, OwnLinkKind};

@@ -48,6 +48,12 @@ impl Error {
         Self { class: classify(&source), operation, detail: None, source }
     }
 
+    /// Whether something of this name is there already.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.source.raw_os_error() == Some(libc::EEXIST)
+    }
+
     /// From the negative number in a netlink acknowledgement, already made positive.
     pub(crate) fn from_errno(operation: &'static str, errno: i32, detail: Option<&str>) -> Self {
         let error = Self::new(operation, io::Error::from_raw_os_error(errno));

@@ -381,6 +381,11 @@ impl Machine {
                     self.sent.push(Frame::Announcement { place, address });
                 }
                 Output::Emit(event) => self.emit(event),
+                // No machine here has interfaces of its own.
+                Output::CreateLink { .. }
+                | Output::RemoveLink { .. }
+                | Output::LinkUp { .. }
+                | Output::LinkDown { .. } => {}
             }
         }
     }

@@ -70,6 +70,8 @@ pub(crate) fn instance(
         source: None,
         track_source: false,
         track_primary: true,
+        links: Vec::new(),
+        advertise_from: None,
         addresses: Vec::new(),
         routing: Vec::new(),
         trackers: Trackers::default(),

@@ -41,6 +41,9 @@ pub struct Config {
     pub skip_check_adv_addr: bool,
     /// As the owner of the address, heed no advert (`owner_ignore_adverts`).
     pub owner_ignore_adverts: bool,
+    /// Whoever follows answers from the same MAC address (`use_vmac`): once it has spoken, nothing of
+    /// ours may follow, or switches would send to us again.
+    pub shared_mac: bool,
 }
 
 /// Protocol version.
@@ -170,6 +173,11 @@ impl Transport {
 }
 
 impl Config {
+    /// How long it goes on serving beside its successor.
+    pub(crate) const fn linger(&self, usual: Duration) -> Duration {
+        if self.shared_mac { Duration::ZERO } else { usual }
+    }
+
     /// keepalived's defaults for a router over IPv4 with this id and priority.
     #[must_use]
     pub fn new(vrid: Vrid, priority: Priority) -> Self {
@@ -189,6 +197,7 @@ impl Config {
             lower_prio_no_advert: false,
             skip_check_adv_addr: false,
             owner_ignore_adverts: false,
+            shared_mac: false,
         }
     }
 }

@@ -179,7 +179,7 @@ impl Router {
             Input::StepDown => self.step_down(now),
             Input::HandedOver => {
                 if let State::Releasing(releasing) = &mut self.state {
-                    releasing.until = releasing.until.min(now + LINGER);
+                    releasing.until = releasing.until.min(now + self.config.linger(LINGER));
                 }
             }
         }
@@ -467,7 +467,8 @@ impl Router {
             State::Master(_) => self.advert_as_master(now, advert),
             State::Releasing(ref mut releasing) => {
                 if advert.priority > 0 {
-                    releasing.until = releasing.until.min(now + SUCCESSOR_GRACE);
+                    releasing.until =
+                        releasing.until.min(now + self.config.linger(SUCCESSOR_GRACE));
                 }
             }
         }

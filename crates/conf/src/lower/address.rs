@@ -18,6 +18,8 @@ use crate::{
 struct Line {
     device: Option<Word>,
     address: VirtualAddress,
+    /// On an interface of its own (`use_vmac`).
+    lifted: bool,
 }
 
 impl Lowering<'_> {
@@ -39,6 +41,9 @@ impl Lowering<'_> {
             if self.is_repeated(draft, ip, word) {
                 continue;
             }
+            if line.lifted {
+                draft.own.lift(ip);
+            }
             draft.addresses.push((line.device, line.address));
             self.address_origin(draft, ip, word.span);
         }
@@ -55,6 +60,9 @@ impl Lowering<'_> {
             let ip = line.address.prefix.address();
             if self.is_repeated(draft, ip, word) {
                 continue;
+            }
+            if line.lifted {
+                draft.own.lift(ip);
             }
             draft.excluded.push((line.device, line.address));
             self.address_origin(draft, ip, word.span);
@@ -92,11 +100,13 @@ impl Lowering<'_> {
 
     fn address_line(&mut self, first: &Word, read: &Read<'_>) -> Option<Line> {
         let prefix = prefix(&first.text)?;
-        let mut line = Line { device: None, address: VirtualAddress::new(prefix, "".into()) };
+        let mut line =
+            Line { device: None, address: VirtualAddress::new(prefix, "".into()), lifted: false };
         for (name, matched) in read.options() {
             let word = matched.word;
             match name {
                 "noprefixroute" => line.address.no_prefix_route = true,
+                "use_vmac" => line.lifted = true,
                 "no_track" => line.address.tracked = false,
                 "dev" => line.device = Some(word.clone()),
                 "label" => line.address.label = Some(word.text.to_string()),

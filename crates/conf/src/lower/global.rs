@@ -25,6 +25,8 @@ pub(crate) struct Defaults {
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
     pub(crate) startup_delay: Duration,
+    pub(crate) vmac_prefix: String,
+    pub(crate) vmac_addr_prefix: Option<String>,
     /// What the file says for all instances.
     pub(crate) notify: Notify,
     garp: Garp,
@@ -57,6 +59,8 @@ impl Default for Defaults {
             check_unicast_src: false,
             script_user: None,
             startup_delay: Duration::ZERO,
+            vmac_prefix: "vrrp".to_owned(),
+            vmac_addr_prefix: None,
             notify: Notify::default(),
             garp: Garp::default(),
         }
@@ -159,6 +163,16 @@ impl Lowering<'_> {
                     self.model.global.nice = Some(nice);
                 }
             }
+            "vmac_prefix" => {
+                if let Some(word) = read.word() {
+                    self.defaults.vmac_prefix = word.text.to_string();
+                }
+            }
+            "vmac_addr_prefix" => {
+                self.defaults.vmac_addr_prefix = read.word().map(|word| word.text.to_string());
+            }
+            // An interface may always come and go, in any form.
+            "dynamic_interfaces" => {}
             // The reader has obeyed it.
             "include_check" => {}
             // Its memory is always locked, where that is permitted.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use standfast_types::{Family, Priority, RoutingEntry, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
-use super::{Lowering, arguments::Read, command, global, tracker};
+use super::{Lowering, arguments::Read, command, global, tracker, vmac};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -87,6 +87,7 @@ pub(super) struct Draft {
     pub(super) auth_pass: Option<Word>,
     pub(super) trackers: tracker::Drafts,
     pub(super) notify: Notify,
+    pub(super) own: vmac::Wish,
 }
 
 impl Lowering<'_> {
@@ -160,6 +161,7 @@ impl Lowering<'_> {
             auth_pass: None,
             trackers: tracker::Drafts::default(),
             notify: Notify { mail: self.mail.alert(), ..defaults.notify.clone() },
+            own: vmac::Wish::default(),
         }
     }
 
@@ -234,6 +236,7 @@ impl Lowering<'_> {
                 self.track(&mut draft.trackers, keyword, statement);
             }
             "accept" => {}
+            name if draft.own.take(name, flag, read) => {}
             _ => self.instance_detail(draft, keyword.name, statement, read),
         }
     }

@@ -18,6 +18,7 @@ mod script;
 mod settings;
 mod tracker;
 pub(crate) mod value;
+mod vmac;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -62,6 +63,8 @@ pub(crate) struct Lowering<'a> {
     preferences: rule::NextPreference,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
+    /// Names of interfaces that instances get for themselves.
+    link_names: std::collections::BTreeSet<String>,
     /// The first instance of each virtual router id on an interface and group.
     routers: FxHashMap<(Vrid, InterfaceName, Family, Option<IpAddr>), InstanceName>,
     /// All commands of the file.
@@ -96,6 +99,7 @@ pub(crate) fn lower(
         names,
         preferences: rule::NextPreference::default(),
         addresses: BTreeMap::new(),
+        link_names: std::collections::BTreeSet::new(),
         routers: FxHashMap::default(),
         announced: BTreeMap::new(),
         commands: Vec::new(),

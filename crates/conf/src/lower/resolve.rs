@@ -52,7 +52,9 @@ impl Lowering<'_> {
         router.addresses = draft.advertised();
         self.check_addresses(&draft);
         self.reused_vrid(&draft, vrid, &interface, &router.transport);
-        let addresses = draft.held(&interface);
+        let mut addresses = draft.held(&interface);
+        let own = self.own_links(&draft, vrid, &interface, &mut addresses);
+        router.shared_mac = draft.own.shares_mac();
         self.origins.instances.insert(name.clone(), draft.origin());
         if draft.notify != Notify::default() {
             self.notify.insert(name.clone(), draft.notify.clone());
@@ -65,7 +67,9 @@ impl Lowering<'_> {
             name,
             interface,
             router,
-            source: draft.source.map(|(source, _)| source),
+            links: own.links,
+            advertise_from: own.advertise_from,
+            source: draft.source.map(|(source, _)| source).or(own.source),
             track_source: draft.track_source,
             track_primary: draft.track_primary,
             addresses,

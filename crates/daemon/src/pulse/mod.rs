@@ -3,6 +3,7 @@
 
 mod bfd;
 mod routing;
+mod vmac;
 mod world;
 
 use std::{
@@ -18,7 +19,7 @@ use rustix::{
     process::{Resource, getrlimit, setrlimit},
     thread::CapabilitySet,
 };
-use standfast_failover::{Brain, Input, Output};
+use standfast_failover::{Brain, Input, Output, OwnLinkKind};
 use standfast_kernel::{
     clock,
     process::{
@@ -26,7 +27,7 @@ use standfast_kernel::{
         signal::{self, SignalFd},
     },
 };
-use standfast_types::{InstanceName, Instant};
+use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName};
 use standfast_vrrp::Datagram;
 
 use crate::{
@@ -115,7 +116,7 @@ struct Pulse<'a> {
 impl<'a> Pulse<'a> {
     fn prepare(channel: &'a mut Channel, messages: Vec<ToPulse>) -> anyhow::Result<Self> {
         let mut messages = messages.into_iter();
-        let Some(ToPulse::Begin { config, realtime_priority, nice, adopt, scripts }) =
+        let Some(ToPulse::Begin { config, realtime_priority, nice, adopt, scripts, originals }) =
             messages.next()
         else {
             anyhow::bail!("the supervisor did not begin with a configuration");
@@ -132,7 +133,7 @@ impl<'a> Pulse<'a> {
         let now = clock::now();
         let mut pulse = Self {
             brain: Brain::new(config, now),
-            world: World::open()?,
+            world: World::open(vmac::OwnLinks::new(originals))?,
             bfd: bfd::Sockets::default(),
             channel,
             timer: clock::Timer::new()?,
@@ -180,6 +181,8 @@ impl<'a> Pulse<'a> {
     }
 
     fn start(&mut self, mut adopt: BTreeSet<InstanceName>) {
+        self.brain.prepare(clock::now());
+        self.drain();
         // A lease that ran out says that pulse was gone for too long: others may be master.
         adopt.retain(|name| self.brain.is_installed(name));
         self.brain.start(clock::now(), &adopt);
@@ -339,7 +342,13 @@ impl<'a> Pulse<'a> {
                         self.tell(&FromPulse::Log(Level::Warning, text));
                     }
                 }
-                Output::Listen { .. }
+                Output::CreateLink { name, parent, kind, group } => {
+                    self.create_link(name, parent, kind, group);
+                }
+                Output::RemoveLink { .. }
+                | Output::LinkUp { .. }
+                | Output::LinkDown { .. }
+                | Output::Listen { .. }
                 | Output::Unlisten { .. }
                 | Output::Send { .. }
                 | Output::AddAddress { .. }
@@ -354,7 +363,11 @@ impl<'a> Pulse<'a> {
     fn apply(&mut self, output: Output) {
         let listened = match output {
             Output::Listen { index, family, .. } => Some((index, family)),
-            Output::Unlisten { .. }
+            Output::CreateLink { .. }
+            | Output::RemoveLink { .. }
+            | Output::LinkUp { .. }
+            | Output::LinkDown { .. }
+            | Output::Unlisten { .. }
             | Output::Send { .. }
             | Output::AddAddress { .. }
             | Output::RemoveAddress { .. }
@@ -364,7 +377,9 @@ impl<'a> Pulse<'a> {
             | Output::Bfd(_)
             | Output::Emit(_) => None,
         };
-        match self.world.apply(output) {
+        let result = self.world.apply(output);
+        self.tell_originals();
+        match result {
             Ok(()) => {
                 if let Some((index, family)) = listened {
                     let input = Input::Listening { index, family, success: true };
@@ -383,6 +398,26 @@ impl<'a> Pulse<'a> {
                 );
             }
             Err(world::Refusal::Other(text)) => self.tell(&FromPulse::Log(Level::Warning, text)),
+        }
+    }
+
+    /// Makes an interface for an instance; what comes of it is the brain's next input.
+    fn create_link(
+        &mut self,
+        name: InterfaceName,
+        parent: IfIndex,
+        kind: OwnLinkKind,
+        group: Option<u32>,
+    ) {
+        for input in self.world.create_link(name, parent, kind, group) {
+            self.brain.handle_input(clock::now(), input);
+        }
+        self.tell_originals();
+    }
+
+    fn tell_originals(&mut self) {
+        if let Some(originals) = self.world.own_links.news() {
+            self.tell(&FromPulse::Originals(originals));
         }
     }
 

@@ -10,14 +10,17 @@ use standfast_failover::{Input, Output};
 use standfast_kernel::{
     Class, Error,
     arp_socket::ArpSocket,
+    link::Switch,
     neighbour_socket::{ADVERTISEMENT, NeighbourSocket},
-    netlink::{Address, AddressRequest, Change, Lifetime, Link, Monitor, MonitorError, Netlink},
+    netlink::{
+        Address, AddressRequest, Change, Lifetime, Link, LinkKind, Monitor, MonitorError, Netlink,
+    },
     vrrp_socket::{PACKET, Received, VrrpSocket},
 };
 use standfast_types::{Family, IfIndex, InterfaceName, RoutingEntry, VirtualAddress, Vrid};
 use standfast_wire::{arp, neighbour};
 
-use super::routing::Routing;
+use super::{routing::Routing, vmac::OwnLinks};
 
 /// Packets that are read from one socket in one go; then it is the timers' turn again.
 const BURST: usize = 64;
@@ -38,9 +41,11 @@ pub(crate) enum Refusal {
 }
 
 #[derive(Debug, Default)]
-struct Port {
-    name: String,
-    mac: Option<arp::MacOctets>,
+pub(super) struct Port {
+    pub(super) name: String,
+    /// What kind of interface it is, and on which other it was made.
+    pub(super) made_on: Option<(LinkKind, IfIndex)>,
+    pub(super) mac: Option<arp::MacOctets>,
     vrrp: BTreeMap<Family, VrrpSocket>,
     arp: Option<ArpSocket>,
     neighbour: Option<NeighbourSocket>,
@@ -50,9 +55,10 @@ struct Port {
 
 #[derive(Debug)]
 pub(crate) struct World {
-    netlink: Netlink,
+    pub(super) netlink: Netlink,
     monitor: Monitor,
-    ports: BTreeMap<IfIndex, Port>,
+    pub(super) ports: BTreeMap<IfIndex, Port>,
+    pub(super) own_links: OwnLinks,
     routing: Routing,
     /// What the brain was told about addresses, for [`Self::survey`].
     addresses: BTreeSet<(IfIndex, IpAddr)>,
@@ -60,13 +66,14 @@ pub(crate) struct World {
 
 impl World {
     /// Opens netlink; the monitor first, so that no change falls between a survey and the first event.
-    pub(crate) fn open() -> Result<Self, Error> {
+    pub(crate) fn open(own_links: OwnLinks) -> Result<Self, Error> {
         let monitor = Monitor::open()?;
         let netlink = Netlink::open()?;
         Ok(Self {
             netlink,
             monitor,
             ports: BTreeMap::new(),
+            own_links,
             routing: Routing::default(),
             addresses: BTreeSet::new(),
         })
@@ -193,8 +200,12 @@ impl World {
             }
             Output::RemoveAddress { index, address } => self.remove(index, &address),
             Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
+            Output::RemoveLink { index } => self.remove_link(index),
+            Output::LinkUp { index } => self.switch_link(index, Switch::Up),
+            Output::LinkDown { index } => self.switch_link(index, Switch::Down),
             // These go to others.
-            Output::AddEntry { .. }
+            Output::CreateLink { .. }
+            | Output::AddEntry { .. }
             | Output::RemoveEntry { .. }
             | Output::Bfd(_)
             | Output::Emit(_) => Ok(()),
@@ -292,9 +303,10 @@ impl World {
         }
     }
 
-    fn link(&mut self, link: Link) -> Input<'static> {
+    pub(super) fn link(&mut self, link: Link) -> Input<'static> {
         let port = self.ports.entry(link.index).or_default();
         port.mac = link.mac;
+        port.made_on = link.parent.map(|parent| (link.kind, parent));
         port.name.clone_from(&link.name);
         let running = link.up && link.running;
         Input::Link { index: link.index, name: link.name.as_str().into(), running }
@@ -302,6 +314,7 @@ impl World {
 
     fn link_gone(&mut self, index: IfIndex) -> Input<'static> {
         self.ports.remove(&index);
+        self.forget_link(index);
         self.addresses.retain(|(holder, _)| *holder != index);
         Input::LinkGone { index }
     }

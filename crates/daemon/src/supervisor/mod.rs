@@ -31,7 +31,7 @@ use crate::{
     limit::Overdue,
     log::Log,
     mail::{self, Mailer},
-    message::{FromPulse, ToPulse},
+    message::{FromPulse, Original, ToPulse},
     news::{News, Subject},
     notify::Notifications,
     respawn::Respawn,
@@ -63,6 +63,8 @@ struct Supervisor {
     fifos: Fifos,
     mailer: Mailer,
     board: Board,
+    /// What pulse found on interfaces whose settings it changed; one that dies can't tell its successor.
+    originals: Vec<Original>,
     stop: Stop,
     launch: Option<Launch>,
     /// Held, and with it the lock against a second copy, for as long as we run.
@@ -272,6 +274,7 @@ impl Supervisor {
             }
             FromPulse::Event { event, suppressed } => self.handle_event(&event, suppressed),
             FromPulse::Log(level, text) => self.log.line(level, &text),
+            FromPulse::Originals(originals) => self.originals = originals,
             FromPulse::Failed(reason) => self.log.error(&reason),
         }
     }

@@ -102,6 +102,7 @@ impl Supervisor {
             fifos: Fifos::default(),
             mailer: Mailer::default(),
             board: Board::default(),
+            originals: Vec::new(),
             stop: Stop::No,
             launch,
             _pid_file: pid_file,
@@ -150,6 +151,7 @@ impl Supervisor {
             nice: model.global.nice,
             adopt,
             scripts: self.board.scripts(),
+            originals: self.originals.clone(),
         });
         self.pulse = Pulse::Running { pid, channel };
         let path = &self.options.pulse_pid_file;

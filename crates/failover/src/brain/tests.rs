@@ -27,6 +27,8 @@ fn instance(name: &str, vrid: u8, address: IpAddr) -> InstanceConfig {
         source: None,
         track_source: false,
         track_primary: true,
+        links: Vec::new(),
+        advertise_from: None,
         addresses: vec![VirtualAddress::new(prefix, "eth0".into())],
         routing: Vec::new(),
         trackers: Trackers::default(),
@@ -146,6 +148,10 @@ fn good_byes(outputs: &[Output]) -> usize {
         | Output::RemoveAddress { .. }
         | Output::AddEntry { .. }
         | Output::RemoveEntry { .. }
+        | Output::CreateLink { .. }
+        | Output::RemoveLink { .. }
+        | Output::LinkUp { .. }
+        | Output::LinkDown { .. }
         | Output::Announce { .. }
         | Output::Bfd(_)
         | Output::Emit(_) => None,
@@ -500,3 +506,5 @@ fn a_frozen_machine_lets_go_before_it_says_anything() {
     });
     assert!(late);
 }
+
+mod vmac;

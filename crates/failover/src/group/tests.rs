@@ -64,6 +64,8 @@ fn node(priorities: &[u8]) -> Config {
             source: None,
             track_source: false,
             track_primary: true,
+            links: Vec::new(),
+            advertise_from: None,
             addresses: vec![address],
             routing: Vec::new(),
             trackers: Trackers::default(),
