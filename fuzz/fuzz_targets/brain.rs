@@ -9,7 +9,7 @@ use std::{
 
 use libfuzzer_sys::fuzz_target;
 use standfast_failover::{
-    Brain, Config, Input, InstanceConfig, Output, ScriptConfig, TrackScript, Weight,
+    Brain, Config, Input, InstanceConfig, Output, ScriptConfig, TrackScript, Trackers, Weight,
 };
 use standfast_types::{IfIndex, Instant, Prefix, Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Datagram, Preempt, StateName, Version};
@@ -134,5 +134,5 @@ fn config(shape: u8) -> Config {
         trackers: Trackers { scripts: tracks, ..Trackers::default() },
     };
     let script = ScriptConfig { name: "check".into(), rise: 1, fall: 2, init_fail: false };
-    Config { instances: vec![instance], scripts: vec![script], startup_delay: Duration::ZERO }
+    Config { instances: vec![instance], scripts: vec![script], ..Config::default() }
 }
