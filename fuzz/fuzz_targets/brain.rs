@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use standfast_failover::{
     Brain, Config, Input, InstanceConfig, Output, ScriptConfig, TrackScript, Trackers, Weight,
 };
-use standfast_types::{IfIndex, Instant, Prefix, Priority, VirtualAddress, Vrid};
+use standfast_types::{IfIndex, Instant, MacAddress, Prefix, Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Datagram, Preempt, StateName, Version};
 
 const INDEX: IfIndex = IfIndex::new(2);
@@ -67,7 +67,15 @@ fuzz_target!(|bytes: &[u8]| {
             }
             6 => brain.reconfigure(now, config(argument)),
             7 if argument == 255 => brain.handle_input(now, Input::Release),
-            7 => brain.handle_input(now, Input::Announced { index: INDEX, address: ADDRESS }),
+            7 => {
+                let mac = MacAddress([2, 0, 0, 0, 0, argument & 3]);
+                let input = if argument & 4 == 4 {
+                    Input::Announced { index: INDEX, address: ADDRESS, mac }
+                } else {
+                    Input::Answered { index: INDEX, address: ADDRESS, mac }
+                };
+                brain.handle_input(now, input);
+            }
             _ => {
                 let end = now + Duration::from_millis(u64::from(argument) * 20);
                 for _ in 0..10_000 {

@@ -4,7 +4,7 @@ mod bfd;
 
 use std::time::Duration;
 
-use standfast_failover::{Event, Fault, InstanceEvent, RoutingEvent};
+use standfast_failover::{Event, Evidence, Fault, InstanceEvent, RoutingEvent};
 use standfast_vrrp::{Cause, Discard, Event as Election, StateName};
 
 use crate::message::Level;
@@ -46,6 +46,20 @@ fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
         }
         InstanceEvent::LinkRestored { interface } => {
             let text = format!("somebody removed interface {interface}; made again");
+            (Level::Warning, text)
+        }
+        InstanceEvent::AddressContested { address, mac, evidence } => {
+            let how = match evidence {
+                Evidence::Announced => "announces it",
+                Evidence::Answered => "answers for it",
+            };
+            (Level::Error, format!("{address} is on another machine too: {mac} {how}"))
+        }
+        InstanceEvent::AddressUncontested { address, mac, lasted } => {
+            let lasted = seconds(*lasted);
+            let text = format!(
+                "{address} is ours alone again, {mac} had it for {lasted} at least; announced again"
+            );
             (Level::Warning, text)
         }
         InstanceEvent::AddressWithoutInterface { address, interface } => {

@@ -17,6 +17,8 @@ enum Key {
     LowerPriority(InstanceName, IpAddr),
     Restored(InstanceName, Prefix),
     Refused(InstanceName, IpAddr),
+    Contested(InstanceName, IpAddr),
+    Uncontested(InstanceName, IpAddr),
     Bfd(IpAddr, standfast_bfd::Discard),
     RoutingRestored(InstanceName, RoutingEntry),
     RoutingRefused(InstanceName, RoutingEntry),
@@ -71,6 +73,8 @@ fn key(event: &Event) -> Option<Key> {
         InstanceEvent::AddressRestored { address, .. } => Some(Key::Restored(name, *address)),
         InstanceEvent::AddressRefused { address, .. } => Some(Key::Refused(name, *address)),
         InstanceEvent::Routing(event) => Some(routing_key(name, event)),
+        InstanceEvent::AddressContested { address, .. } => Some(Key::Contested(name, *address)),
+        InstanceEvent::AddressUncontested { address, .. } => Some(Key::Uncontested(name, *address)),
         InstanceEvent::Election { .. }
         | InstanceEvent::Priority { .. }
         | InstanceEvent::Faults(_)

@@ -205,6 +205,8 @@ impl Told {
             | InstanceEvent::Faults(_)
             | InstanceEvent::AddressRestored { .. }
             | InstanceEvent::AddressRefused { .. }
+            | InstanceEvent::AddressContested { .. }
+            | InstanceEvent::AddressUncontested { .. }
             | InstanceEvent::AddressWithoutInterface { .. }
             | InstanceEvent::Routing(_)
             | InstanceEvent::LinkRestored { .. }

@@ -89,8 +89,10 @@ impl Board {
             InstanceEvent::AddressRestored { .. }
             | InstanceEvent::AddressRefused { .. }
             | InstanceEvent::LinkRestored { .. }
-            | InstanceEvent::AddressWithoutInterface { .. }
-            | InstanceEvent::Routing(_) => {}
+            | InstanceEvent::Routing(_)
+            | InstanceEvent::AddressContested { .. }
+            | InstanceEvent::AddressUncontested { .. }
+            | InstanceEvent::AddressWithoutInterface { .. } => {}
         }
     }
 

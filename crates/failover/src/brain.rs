@@ -10,7 +10,7 @@ use standfast_types::{Family, IfIndex, InstanceName, Instant, InterfaceName, Scr
 use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
 
 use crate::{
-    BfdSnapshot, Config, Event, Fault, Input, InstanceConfig, InstanceEvent, Output,
+    BfdSnapshot, Config, Event, Evidence, Fault, Input, InstanceConfig, InstanceEvent, Output,
     assess::{apply_faults, apply_weight, assess},
     bfd::Sessions,
     group::Groups,
@@ -237,10 +237,17 @@ impl Brain {
                 self.handle_listening(now, (index, family), success);
             }
             Input::Script { name, success } => self.handle_script(now, &name, success),
-            Input::Announced { index, address } => {
+            Input::Answered { index, address, mac } => {
+                let evidence = Evidence::Answered;
+                for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
+                    let (world, out) = (&self.world, &mut self.outputs);
+                    instance.handle_claim(now, (index, address), mac, evidence, world, out);
+                }
+            }
+            Input::Announced { index, address, mac } => {
                 for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
                     let out = &mut self.outputs;
-                    instance.handle_announced(now, index, address, &self.world, out);
+                    instance.handle_announced(now, (index, address), mac, &self.world, out);
                 }
             }
             Input::Bfd(input) => {

@@ -1,15 +1,15 @@
 //! What the world tells the brain, what the brain wants done, and what happened.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    BfdName, Family, GroupName, IfIndex, InstanceName, InterfaceName, Prefix, Priority,
+    BfdName, Family, GroupName, IfIndex, InstanceName, InterfaceName, MacAddress, Prefix, Priority,
     RoutingEntry, ScriptName, VirtualAddress, Vrid,
 };
 use standfast_vrrp::{Datagram, StateName};
 
-use crate::{BfdEvent, BfdInput, BfdOutput, OwnLinkKind, RoutingEvent};
+use crate::{BfdEvent, BfdInput, BfdOutput, Evidence, OwnLinkKind, RoutingEvent};
 
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
@@ -113,6 +113,17 @@ pub enum Input<'a> {
         index: IfIndex,
         /// The address.
         address: IpAddr,
+        /// Where the address is, as it says.
+        mac: MacAddress,
+    },
+    /// Another machine has an address too, says its answer to our [`Output::Ask`].
+    Answered {
+        /// The interface on which it was heard.
+        index: IfIndex,
+        /// The address.
+        address: IpAddr,
+        /// Who answered.
+        mac: MacAddress,
     },
     /// About BFD.
     Bfd(BfdInput<'a>),
@@ -220,6 +231,14 @@ pub enum Output {
     },
     /// For BFD.
     Bfd(BfdOutput),
+    /// Ask who else has an address (an ARP probe, RFC 5227, or a solicitation as for duplicate address
+    /// detection).
+    Ask {
+        /// The interface.
+        index: IfIndex,
+        /// The address.
+        address: IpAddr,
+    },
     /// Something happened.
     Emit(Event),
 }
@@ -288,6 +307,24 @@ pub enum InstanceEvent {
         address: IpAddr,
         /// What the kernel said.
         error: String,
+    },
+    /// Another machine answers for an address that this one holds.
+    AddressContested {
+        /// The address.
+        address: IpAddr,
+        /// The other machine.
+        mac: MacAddress,
+        /// How it was noticed.
+        evidence: Evidence,
+    },
+    /// It does no longer; the address has been announced again.
+    AddressUncontested {
+        /// The address.
+        address: IpAddr,
+        /// The other machine.
+        mac: MacAddress,
+        /// From its first to its last answer.
+        lasted: Duration,
     },
     /// The interface for an address does not exist.
     AddressWithoutInterface {

@@ -6,11 +6,14 @@ use std::{
     time::Duration,
 };
 
-use standfast_types::{IfIndex, Instant, VirtualAddress};
+use standfast_types::{IfIndex, Instant, MacAddress, VirtualAddress};
 use standfast_vrrp::{Input, Output as RouterOutput, Router, StateName, Transport};
 
 use crate::{
-    Event, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent, routing::Routing, vmac::Own,
+    Event, Evidence, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent,
+    conflict::{Place, Watch},
+    routing::Routing,
+    vmac::Own,
     world::World,
 };
 
@@ -38,6 +41,8 @@ pub(crate) struct Instance {
     /// Announcements that wait for their turn (`vrrp_garp_interval`).
     queue: VecDeque<(IfIndex, IpAddr)>,
     queue_at: Option<Instant>,
+    /// Who else answers for its addresses.
+    watch: Watch,
 }
 
 impl Instance {
@@ -57,13 +62,15 @@ impl Instance {
             routing: Routing::default(),
             queue: VecDeque::new(),
             queue_at: None,
+            watch: Watch::default(),
         }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let router = self.router.next_deadline().map(|(at, _)| at);
         let routing = self.routing.next_deadline();
-        [router, self.renew_at, self.queue_at, self.links_due(), routing]
+        let watch = self.watch.next_deadline();
+        [router, self.renew_at, self.queue_at, self.links_due(), routing, watch]
             .into_iter()
             .flatten()
             .min()
@@ -123,6 +130,9 @@ impl Instance {
         }
         let news = self.routing.handle_timeout(now, world, out);
         self.emit_routing(news, out);
+        if self.watch.next_deadline().is_some_and(|at| at <= now) {
+            self.watch_addresses(now, world, out);
+        }
     }
 
     /// Takes a new configuration of the same virtual router; touches only what differs.
@@ -193,12 +203,14 @@ impl Instance {
     pub(crate) fn handle_announced(
         &mut self,
         now: Instant,
-        index: IfIndex,
-        address: IpAddr,
+        (index, address): Place,
+        mac: MacAddress,
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
         if !self.router.is_releasing() {
+            let place = (index, address);
+            self.handle_claim(now, place, mac, Evidence::Announced, world, out);
             return;
         }
         let expected: BTreeSet<_> = self.announcements(world).collect();
@@ -218,6 +230,35 @@ impl Instance {
     ) {
         for event in events {
             self.emit(InstanceEvent::Routing(event), out);
+        }
+    }
+
+    /// Another machine says that it has an address.
+    pub(crate) fn handle_claim(
+        &mut self,
+        now: Instant,
+        place: Place,
+        mac: MacAddress,
+        evidence: Evidence,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        let ours = self.announcements(world).any(|own| own == place);
+        if ours && self.watch.handle_claim(now, place, mac) {
+            let (_, address) = place;
+            self.emit(InstanceEvent::AddressContested { address, mac, evidence }, out);
+        }
+    }
+
+    fn watch_addresses(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
+        let held: Vec<_> = self.announcements(world).collect();
+        let due = self.watch.handle_timeout(now, &held);
+        for (index, address) in due.ask {
+            out.push_back(Output::Ask { index, address });
+        }
+        for ((index, address), mac, lasted) in due.ended {
+            out.push_back(Output::Announce { index, address });
+            self.emit(InstanceEvent::AddressUncontested { address, mac, lasted }, out);
         }
     }
 
@@ -253,6 +294,7 @@ impl Instance {
                     self.restored = 0;
                     self.install(now, world, out);
                     self.routing.hold(&self.config.routing, out);
+                    self.watch.start(now, self.announcements(world).count());
                 }
                 RouterOutput::LetGo => self.let_go(out),
                 RouterOutput::Announce { repeat } => {
@@ -343,6 +385,7 @@ impl Instance {
         // Before anything else: from here on the virtual MAC address is another machine's.
         self.lower(out);
         self.routing.let_go(out);
+        self.watch.stop();
         for (index, address) in std::mem::take(&mut self.installed) {
             out.push_back(Output::RemoveAddress { index, address });
         }
@@ -354,6 +397,7 @@ impl Instance {
         self.announced.clear();
         self.queue.clear();
         self.queue_at = None;
+        self.watch.stop();
         self.feed(now, Input::Release, world, out);
     }
 

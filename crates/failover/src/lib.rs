@@ -8,6 +8,7 @@ mod assess;
 mod bfd;
 mod brain;
 mod config;
+mod conflict;
 mod event;
 mod group;
 mod instance;
@@ -22,6 +23,7 @@ pub use config::{
     Config, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackInterface, TrackScript,
     Trackers, Weight,
 };
+pub use conflict::Evidence;
 pub use event::{Event, Fault, Input, InstanceEvent, Output};
 pub use routing::RoutingEvent;
 pub use vmac::{Isolation, OwnLink, OwnLinkKind};

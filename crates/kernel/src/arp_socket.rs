@@ -1,4 +1,4 @@
-//! ARP on one interface: sends any, hears only gratuitous ones.
+//! ARP on one interface: sends any, hears only what claims an address.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -24,7 +24,7 @@ const HEADER: usize = 14;
 #[derive(Debug)]
 pub struct ArpSocket(OwnedFd);
 
-/// A gratuitous ARP packet that was received: its sender says that an address is at its door.
+/// A gratuitous ARP packet or the answer to a probe: its sender says that an address is at its door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceivedArp {
     /// The sender, as the Ethernet header says.
@@ -39,7 +39,7 @@ impl ArpSocket {
     /// # Errors
     /// `Gone` when there is no such interface, `Refused` without `CAP_NET_RAW`.
     pub fn open(index: IfIndex) -> Result<Self, Error> {
-        let socket = packet_socket::open(index, ETHERTYPE, &packet_filter::gratuitous_arp())
+        let socket = packet_socket::open(index, ETHERTYPE, &packet_filter::arp_claims())
             .during("open a socket for ARP")?;
         Ok(Self(socket))
     }
@@ -59,7 +59,7 @@ impl ArpSocket {
         send(&self.0, &frame, SendFlags::NOSIGNAL).during("send an ARP packet").map(drop)
     }
 
-    /// The next gratuitous ARP packet of somebody else; `None` when there is none now.
+    /// The next claim of somebody else; `None` when there is none now.
     ///
     /// # Errors
     /// `Retry` while the interface is down, once after it went down.
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_gratuitous_arp_of_others_is_heard() {
+    fn only_claims_of_others_are_heard() {
         let Some(cable) = cable() else { return };
         let near = cable.near.run(|| ArpSocket::open(cable.near_index));
         let far = cable.far.run(|| ArpSocket::open(cable.far_index));

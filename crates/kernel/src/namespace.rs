@@ -247,8 +247,9 @@ pub(crate) mod test {
             netlink.switch_link(index, Switch::Up).expect("up");
             index
         };
-        let near_index = near.run(up).expect("enter");
+        // The end that is switched on last can send at once; the other one only when the kernel comes to it.
         let far_index = far.run(up).expect("enter");
+        let near_index = near.run(up).expect("enter");
         Some(Cable { near, near_index, far, far_index })
     }
 }

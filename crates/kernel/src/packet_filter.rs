@@ -59,16 +59,20 @@ fn among(program: &mut Vec<SockFilter>, vrids: &[Vrid]) {
     program.extend([step(RETURN, REJECT), step(RETURN, ACCEPT)]);
 }
 
-/// Lets in ARP packets whose sender and target address are the same, on a packet socket,
-/// where a packet starts with its Ethernet header.
-pub(crate) fn gratuitous_arp() -> Vec<SockFilter> {
+/// Lets in ARP packets by which somebody claims an address, on a packet socket, where a packet starts
+/// with its Ethernet header: those whose sender and target address are the same, and replies to nobody's
+/// address, which answer an ARP probe (RFC 5227).
+pub(crate) fn arp_claims() -> Vec<SockFilter> {
     vec![
         step(LD_HALF, 12),
-        branch(0x0806, 0, 5),
-        step(LD_WORD, 28),
-        step(COPY_TO_X, 0),
+        branch(0x0806, 0, 8),
         step(LD_WORD, 38),
-        SockFilter::new(JUMP_IF_EQUAL_X, 0, 1, 0),
+        branch(0, 3, 0),
+        step(COPY_TO_X, 0),
+        step(LD_WORD, 28),
+        SockFilter::new(JUMP_IF_EQUAL_X, 2, 3, 0),
+        step(LD_HALF, 20),
+        branch(2, 0, 1),
         step(RETURN, ACCEPT),
         step(RETURN, REJECT),
     ]

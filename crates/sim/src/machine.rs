@@ -268,7 +268,10 @@ impl Machine {
     fn deliver(&mut self, now: Instant, frame: &Frame) {
         let [(index, _), _] = INTERFACES;
         let input = match frame {
-            Frame::Announcement { address, .. } => Input::Announced { index, address: *address },
+            Frame::Announcement { address, .. } => {
+                let mac = standfast_types::MacAddress([2, 0, 0, 0, 0, 0]);
+                Input::Announced { index, address: *address, mac }
+            }
             Frame::Advert { source, destination, ttl, payload, .. } => {
                 let (source, destination, ttl) = (*source, *destination, *ttl);
                 let datagram = Datagram { source, destination, ttl, payload };
@@ -355,11 +358,12 @@ impl Machine {
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.brain.as_mut().and_then(Brain::poll_output) {
             match output {
-                // No machine of the simulator has routes, or a session of BFD.
+                // No machine of the simulator has routes or a session of BFD, and none answers probes.
                 Output::Listen { .. }
                 | Output::Unlisten { .. }
                 | Output::AddEntry { .. }
                 | Output::RemoveEntry { .. }
+                | Output::Ask { .. }
                 | Output::Bfd(_) => {}
                 Output::Send { source, destination, ttl, payload, .. } => {
                     let Some((instance, priority)) = node::advert(&payload) else { continue };

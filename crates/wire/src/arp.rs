@@ -51,6 +51,21 @@ impl Repr {
         }
     }
 
+    /// The question who has an address, by somebody who may have it too (RFC 5227, section 2.1.1): an ARP
+    /// probe names no address of the sender, so it changes nobody's memory.
+    #[must_use]
+    pub const fn probe(mac: MacOctets, address: Ipv4Addr) -> Self {
+        Self { sender: Ipv4Addr::UNSPECIFIED, ..Self::announcement(mac, address) }
+    }
+
+    /// Whether this answers a probe.
+    #[must_use]
+    pub fn answers_probe(&self) -> bool {
+        self.operation == Operation::Reply
+            && self.target.is_unspecified()
+            && !self.sender.is_unspecified()
+    }
+
     /// Whether this announces the sender's own address.
     #[must_use]
     pub fn is_gratuitous(&self) -> bool {
@@ -115,6 +130,20 @@ mod tests {
         let repr = Repr::announcement(MAC, Ipv4Addr::new(192, 0, 2, 1));
         assert!(repr.is_gratuitous());
         assert_eq!(Repr::parse(&repr.emit()), Some(repr));
+    }
+
+    #[test]
+    fn a_probe_claims_nothing_and_its_answer_is_told_from_other_replies() {
+        let probe = Repr::probe(MAC, Ipv4Addr::new(192, 0, 2, 1));
+        assert!(!probe.is_gratuitous() && !probe.answers_probe());
+        let answer = Repr {
+            operation: Operation::Reply,
+            sender: probe.target,
+            target: probe.sender,
+            ..probe
+        };
+        assert!(answer.answers_probe());
+        assert!(!Repr { target: Ipv4Addr::new(192, 0, 2, 7), ..answer }.answers_probe());
     }
 
     #[test]

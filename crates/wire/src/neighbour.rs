@@ -25,6 +25,7 @@ pub const LENGTH: usize = IPV6_HEADER + MESSAGE;
 const IPV6_HEADER: usize = 40;
 const MESSAGE: usize = 32;
 const ICMPV6: u8 = 58;
+const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 const HOP_LIMIT: u8 = 255;
 const ROUTER: u8 = 0x80;
@@ -94,6 +95,51 @@ impl Announcement {
     }
 }
 
+/// "Who has this address?", by somebody who may have it too: a solicitation as for duplicate address
+/// detection (RFC 4862, section 5.4.2), whose answer goes to everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The address.
+    pub address: Ipv6Addr,
+}
+
+impl Probe {
+    const MESSAGE: usize = 24;
+    /// Bytes of a probe with its IPv6 header.
+    pub const LENGTH: usize = IPV6_HEADER + Self::MESSAGE;
+
+    /// The group that the holder of the address listens to, and its hardware address.
+    #[must_use]
+    pub fn destination(&self) -> (Ipv6Addr, MacOctets) {
+        let [.., a, b, c] = self.address.octets();
+        let (high, low) = (u16::from_be_bytes([0xff, a]), u16::from_be_bytes([b, c]));
+        (Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, high, low), [0x33, 0x33, 0xff, a, b, c])
+    }
+
+    /// The packet, from its IPv6 header on.
+    #[must_use]
+    pub fn emit(&self) -> [u8; Self::LENGTH] {
+        let (destination, _) = self.destination();
+        let length = u8::try_from(Self::MESSAGE).unwrap_or_default();
+        let mut bytes = [0; Self::LENGTH];
+        let fields = [0x60, 0, 0, 0, 0, length, ICMPV6, HOP_LIMIT]
+            .into_iter()
+            .chain(Ipv6Addr::UNSPECIFIED.octets())
+            .chain(destination.octets())
+            .chain([SOLICITATION, 0, 0, 0, 0, 0, 0, 0])
+            .chain(self.address.octets());
+        for (byte, field) in bytes.iter_mut().zip(fields) {
+            *byte = field;
+        }
+        let message = bytes.get(IPV6_HEADER..).unwrap_or_default();
+        let checksum = sum(Ipv6Addr::UNSPECIFIED, destination, message).finish();
+        if let Some(field) = bytes.get_mut(IPV6_HEADER + 2..IPV6_HEADER + 4) {
+            field.copy_from_slice(&checksum.to_be_bytes());
+        }
+        bytes
+    }
+}
+
 fn sum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> Sum {
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
     Sum::default()
@@ -119,6 +165,18 @@ mod tests {
         bytes.extend([0; 18]);
         assert_eq!(Announcement::parse(&bytes), Some(announcement()));
         assert_eq!(bytes[44], 0xa0, "router and override, not solicited");
+    }
+
+    #[test]
+    fn a_probe_asks_the_group_of_the_address_without_a_source() {
+        let probe = Probe { address: announcement().address };
+        let (group, mac) = probe.destination();
+        assert_eq!(group.to_string(), "ff02::1:ff00:9");
+        assert_eq!(mac, [0x33, 0x33, 0xff, 0, 0, 9]);
+        let bytes = probe.emit();
+        assert_eq!(bytes[8..24], [0; 16]);
+        assert!(sum(Ipv6Addr::UNSPECIFIED, group, &bytes[40..]).is_intact());
+        assert_eq!(Announcement::parse(&bytes), None);
     }
 
     #[test]

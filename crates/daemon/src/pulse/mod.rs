@@ -241,8 +241,8 @@ impl<'a> Pulse<'a> {
     }
 
     fn receive_announcements(&mut self) {
-        for (index, address) in self.world.announcements() {
-            self.input(Input::Announced { index, address });
+        for claim in self.world.claims() {
+            self.input(claim);
         }
     }
 
@@ -353,7 +353,8 @@ impl<'a> Pulse<'a> {
                 | Output::Send { .. }
                 | Output::AddAddress { .. }
                 | Output::RemoveAddress { .. }
-                | Output::Announce { .. } => self.apply(output),
+                | Output::Announce { .. }
+                | Output::Ask { .. } => self.apply(output),
                 Output::Bfd(output) => self.apply_bfd(output),
             }
         }
@@ -374,6 +375,7 @@ impl<'a> Pulse<'a> {
             | Output::AddEntry { .. }
             | Output::RemoveEntry { .. }
             | Output::Announce { .. }
+            | Output::Ask { .. }
             | Output::Bfd(_)
             | Output::Emit(_) => None,
         };

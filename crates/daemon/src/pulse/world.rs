@@ -17,13 +17,18 @@ use standfast_kernel::{
     },
     vrrp_socket::{PACKET, Received, VrrpSocket},
 };
-use standfast_types::{Family, IfIndex, InterfaceName, RoutingEntry, VirtualAddress, Vrid};
+use standfast_types::{
+    Family, IfIndex, InterfaceName, MacAddress, RoutingEntry, VirtualAddress, Vrid,
+};
 use standfast_wire::{arp, neighbour};
 
 use super::{routing::Routing, vmac::OwnLinks};
 
 /// Packets that are read from one socket in one go; then it is the timers' turn again.
 const BURST: usize = 64;
+
+/// Who says that an address is at its door, and what it says.
+type Claim = (arp::MacOctets, Input<'static>);
 
 /// Changes were lost: everything must be read afresh.
 #[derive(Debug)]
@@ -160,18 +165,15 @@ impl World {
         adverts
     }
 
-    /// Addresses that other machines have announced.
-    pub(crate) fn announcements(&self) -> Vec<(IfIndex, IpAddr)> {
-        let mut announced = Vec::new();
+    /// Addresses that other machines announce, or say to have.
+    pub(crate) fn claims(&self) -> Vec<Input<'static>> {
+        let mut claims = Vec::new();
         for (&index, port) in &self.ports {
-            let heard = port.heard_arp().chain(port.heard_neighbours());
-            announced.extend(
-                heard
-                    .filter(|(mac, _)| port.mac != Some(*mac))
-                    .map(|(_, address)| (index, address)),
-            );
+            claims.extend(port.heard_arp(index).chain(port.heard_neighbours(index)));
         }
-        announced
+        // Two interfaces on one network hear each other.
+        claims.retain(|(mac, _)| self.ports.values().all(|port| port.mac != Some(*mac)));
+        claims.into_iter().map(|(_, claim)| claim).collect()
     }
 
     /// Does what the brain wants.
@@ -203,6 +205,7 @@ impl World {
             Output::RemoveLink { index } => self.remove_link(index),
             Output::LinkUp { index } => self.switch_link(index, Switch::Up),
             Output::LinkDown { index } => self.switch_link(index, Switch::Down),
+            Output::Ask { index, address } => self.send(index, |port| port.ask(address)),
             // These go to others.
             Output::CreateLink { .. }
             | Output::AddEntry { .. }
@@ -364,17 +367,40 @@ impl Port {
         }
     }
 
-    fn heard_arp(&self) -> impl Iterator<Item = (arp::MacOctets, IpAddr)> {
+    fn ask(&self, address: IpAddr) -> Result<(), Error> {
+        let Some(mac) = self.mac else { return Ok(()) };
+        match (address, &self.arp, &self.neighbour) {
+            (IpAddr::V4(address), Some(socket), _) => {
+                socket.send(mac, arp::BROADCAST, &arp::Repr::probe(mac, address).emit())
+            }
+            (IpAddr::V6(address), _, Some(socket)) => {
+                let probe = neighbour::Probe { address };
+                let (_, group) = probe.destination();
+                socket.send(mac, group, &probe.emit())
+            }
+            (IpAddr::V4(_), None, _) | (IpAddr::V6(_), _, None) => Ok(()),
+        }
+    }
+
+    fn heard_arp(&self, index: IfIndex) -> impl Iterator<Item = Claim> {
         let socket = self.arp.iter();
         let packets = socket
             .flat_map(|socket| std::iter::from_fn(|| socket.receive().ok().flatten()).take(BURST));
-        packets
-            .filter_map(|received| arp::Repr::parse(&received.packet))
-            .filter(arp::Repr::is_gratuitous)
-            .map(|packet| (packet.sender_mac, packet.sender.into()))
+        packets.filter_map(move |received| {
+            let packet = arp::Repr::parse(&received.packet)?;
+            let (address, mac) = (packet.sender.into(), MacAddress(packet.sender_mac));
+            let claim = if packet.is_gratuitous() {
+                Input::Announced { index, address, mac }
+            } else if packet.answers_probe() {
+                Input::Answered { index, address, mac }
+            } else {
+                return None;
+            };
+            Some((packet.sender_mac, claim))
+        })
     }
 
-    fn heard_neighbours(&self) -> impl Iterator<Item = (arp::MacOctets, IpAddr)> {
+    fn heard_neighbours(&self, index: IfIndex) -> impl Iterator<Item = Claim> {
         let socket = self.neighbour.iter();
         let packets = socket.flat_map(|socket| {
             std::iter::from_fn(|| {
@@ -384,6 +410,9 @@ impl Port {
             })
             .take(BURST)
         });
-        packets.flatten().map(|packet| (packet.mac, packet.address.into()))
+        packets.flatten().map(move |packet| {
+            let (address, mac) = (packet.address.into(), MacAddress(packet.mac));
+            (packet.mac, Input::Announced { index, address, mac })
+        })
     }
 }

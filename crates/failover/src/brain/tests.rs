@@ -6,6 +6,7 @@ use crate::{ScriptConfig, TrackInterface, TrackScript, Trackers, Weight};
 
 const ETH0: IfIndex = IfIndex::new(2);
 const ETH1: IfIndex = IfIndex::new(3);
+const RIVAL: standfast_types::MacAddress = standfast_types::MacAddress([2, 0, 0, 0, 0, 9]);
 const OWN: IpAddr = v4(2);
 const PEER: IpAddr = v4(3);
 const ADDRESS: IpAddr = v4(100);
@@ -153,6 +154,7 @@ fn good_byes(outputs: &[Output]) -> usize {
         | Output::LinkUp { .. }
         | Output::LinkDown { .. }
         | Output::Announce { .. }
+        | Output::Ask { .. }
         | Output::Bfd(_)
         | Output::Emit(_) => None,
     };
@@ -308,7 +310,7 @@ fn letting_go_ends_when_another_machine_has_announced_every_address() {
     let outputs = machine.input(Input::Release);
     assert_eq!((good_byes(&outputs), removes(&outputs)), (1, 0));
     machine.advert(80);
-    machine.input(Input::Announced { index: ETH0, address: ADDRESS });
+    machine.input(Input::Announced { index: ETH0, address: ADDRESS, mac: RIVAL });
     let outputs = machine.wait(Duration::from_millis(20));
     assert_eq!(removes(&outputs), 1);
     assert!(machine.brain.has_stopped());
@@ -422,7 +424,7 @@ fn an_interface_that_is_renamed_loses_its_addresses_and_says_good_bye() {
 #[test]
 fn an_announcement_of_before_the_release_does_not_end_it() {
     let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
-    machine.input(Input::Announced { index: ETH0, address: ADDRESS });
+    machine.input(Input::Announced { index: ETH0, address: ADDRESS, mac: RIVAL });
     machine.input(Input::Release);
     assert_eq!(removes(&machine.wait(Duration::from_millis(500))), 0);
 }
@@ -505,6 +507,41 @@ fn a_frozen_machine_lets_go_before_it_says_anything() {
         )
     });
     assert!(late);
+}
+
+#[test]
+fn a_rival_for_an_address_is_told_once_and_its_end_is_followed_by_an_announcement() {
+    let mut machine = Machine::master(config(vec![instance("V", 51, ADDRESS)]));
+    machine.wait(Duration::from_secs(7));
+    let claim = || Input::Announced { index: ETH0, address: ADDRESS, mac: RIVAL };
+    let contested = |outputs: &[Output]| {
+        let tells = |output: &&Output| {
+            matches!(
+                output,
+                Output::Emit(Event::Instance { kind: InstanceEvent::AddressContested { .. }, .. })
+            )
+        };
+        outputs.iter().filter(tells).count()
+    };
+    assert_eq!(contested(&machine.input(claim())), 1);
+    assert_eq!(contested(&machine.input(claim())), 0);
+    let outputs = machine.wait(Duration::from_millis(100));
+    let ended = outputs.iter().position(|output| {
+        let Output::Emit(Event::Instance { kind, .. }) = output else { return false };
+        matches!(kind, InstanceEvent::AddressUncontested { mac: RIVAL, .. })
+    });
+    let announced = outputs.iter().position(|output| matches!(output, Output::Announce { .. }));
+    assert!(announced.is_some() && announced < ended, "{outputs:?}");
+    assert!(outputs.contains(&Output::Ask { index: ETH0, address: ADDRESS }));
+    assert_eq!(machine.state("V"), StateName::Master, "the election alone decides");
+}
+
+#[test]
+fn a_backup_asks_nobody_and_contests_nothing() {
+    let mut machine = Machine::started(config(vec![instance("V", 51, ADDRESS)]));
+    machine.input(Input::Announced { index: ETH0, address: ADDRESS, mac: RIVAL });
+    let outputs = machine.wait(Duration::from_secs(1));
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Ask { .. } | Output::Emit(_))));
 }
 
 mod vmac;

@@ -32,6 +32,10 @@ fn cross(cable: &Cable, source: IpAddr, group: IpAddr) {
     far.join(group).expect("join");
     far.join(group).expect("joining again is no error");
     far.set_filter(&[vrid(7), vrid(255)]).expect("filter");
+    // The kernel takes its time until an interface that was just switched on carries IPv6.
+    let arrives =
+        |_: &u8| near.send(source, group, 255, &[0x31, 7]).is_ok() && next(&far).is_some();
+    (0..50).find(arrives).expect("the cable carries packets");
     let messages: [&[u8]; 5] =
         [&[0x21, 8, 1], &[0x31, 7, 2], &[0x41, 7, 3], &[0x22, 7, 4], &[0x21, 255, 5]];
     for message in messages {
