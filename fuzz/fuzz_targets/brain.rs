@@ -129,17 +129,9 @@ fn config(shape: u8) -> Config {
         Vec::new()
     };
     let instance = InstanceConfig {
-        name: "V".into(),
-        interface: "eth0".into(),
-        router,
-        source: None,
-        track_source: false,
-        track_primary: true,
-        links: Vec::new(),
-        advertise_from: None,
         addresses: vec![VirtualAddress::new(Prefix::host(ADDRESS), "eth0".into())],
-        routing: Vec::new(),
         trackers: Trackers { scripts: tracks, ..Trackers::default() },
+        ..InstanceConfig::new("V".into(), "eth0".into(), router)
     };
     let script = ScriptConfig { name: "check".into(), rise: 1, fall: 2, init_fail: false };
     Config { instances: vec![instance], scripts: vec![script], ..Config::default() }

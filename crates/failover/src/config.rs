@@ -52,6 +52,30 @@ pub struct InstanceConfig {
     pub trackers: Trackers,
 }
 
+impl InstanceConfig {
+    /// An instance with nothing to hold or to follow, everything else at its default.
+    #[must_use]
+    pub fn new(
+        name: InstanceName,
+        interface: InterfaceName,
+        router: standfast_vrrp::Config,
+    ) -> Self {
+        Self {
+            name,
+            interface,
+            router,
+            source: None,
+            track_source: false,
+            track_primary: true,
+            links: Vec::new(),
+            advertise_from: None,
+            addresses: Vec::new(),
+            routing: Vec::new(),
+            trackers: Trackers::default(),
+        }
+    }
+}
+
 /// One `vrrp_sync_group`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupConfig {

@@ -63,19 +63,8 @@ pub(crate) fn instance(
     let mut router = standfast_vrrp::Config::new(vrid, priority);
     router.family = family;
     router.transport = Transport::Multicast { group: Transport::group(family) };
-    let mut config = InstanceConfig {
-        name: format!("V{number}").as_str().into(),
-        interface: INTERFACE.into(),
-        router,
-        source: None,
-        track_source: false,
-        track_primary: true,
-        links: Vec::new(),
-        advertise_from: None,
-        addresses: Vec::new(),
-        routing: Vec::new(),
-        trackers: Trackers::default(),
-    };
+    let mut config =
+        InstanceConfig::new(format!("V{number}").as_str().into(), INTERFACE.into(), router);
     set_addresses(&mut config, addresses);
     config
 }

@@ -97,18 +97,12 @@ fn config(weight: i16) -> Config {
     router.addresses = vec![address];
     let weight = Weight { value: weight, reverse: false };
     let instance = InstanceConfig {
-        name: "V".into(),
-        interface: "eth0".into(),
-        router,
-        source: None,
-        track_source: false,
-        track_primary: true,
         addresses: vec![VirtualAddress::new(Prefix::host(address), "eth0".into())],
-        routing: Vec::new(),
         trackers: Trackers {
             sessions: vec![TrackBfd { session: "peer".into(), weight }],
             ..Trackers::default()
         },
+        ..InstanceConfig::new("V".into(), "eth0".into(), router)
     };
     let path = BfdPath { neighbor: NEIGHBOR, source: None, multihop: false, ttl: 255 };
     let session = standfast_bfd::Config::default();

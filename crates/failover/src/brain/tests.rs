@@ -2,7 +2,7 @@ use standfast_types::{Priority, VirtualAddress};
 use standfast_vrrp::{Cause, Router};
 
 use super::*;
-use crate::{ScriptConfig, TrackInterface, TrackScript, Trackers, Weight};
+use crate::{ScriptConfig, TrackInterface, TrackScript, Weight};
 
 const ETH0: IfIndex = IfIndex::new(2);
 const ETH1: IfIndex = IfIndex::new(3);
@@ -22,17 +22,8 @@ fn instance(name: &str, vrid: u8, address: IpAddr) -> InstanceConfig {
     router.addresses = vec![address];
     let prefix = standfast_types::Prefix::host(address);
     InstanceConfig {
-        name: name.into(),
-        interface: "eth0".into(),
-        router,
-        source: None,
-        track_source: false,
-        track_primary: true,
-        links: Vec::new(),
-        advertise_from: None,
         addresses: vec![VirtualAddress::new(prefix, "eth0".into())],
-        routing: Vec::new(),
-        trackers: Trackers::default(),
+        ..InstanceConfig::new(name.into(), "eth0".into(), router)
     }
 }
 

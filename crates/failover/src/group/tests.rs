@@ -55,20 +55,11 @@ fn node(priorities: &[u8]) -> Config {
         router.version = Version::V3;
         router.advert_interval = AdvertInterval::from_centis(10).expect("in range");
         router.addresses = vec![address.into()];
-        let interface = interface(segment).as_str().into();
-        let address = VirtualAddress::new(Prefix::host(address.into()), interface);
+        let (name, interface) = (format!("M{segment}"), interface(segment));
+        let prefix = Prefix::host(address.into());
         InstanceConfig {
-            name: format!("M{segment}").as_str().into(),
-            interface: address.interface.clone(),
-            router,
-            source: None,
-            track_source: false,
-            track_primary: true,
-            links: Vec::new(),
-            advertise_from: None,
-            addresses: vec![address],
-            routing: Vec::new(),
-            trackers: Trackers::default(),
+            addresses: vec![VirtualAddress::new(prefix, interface.as_str().into())],
+            ..InstanceConfig::new(name.as_str().into(), interface.as_str().into(), router)
         }
     };
     let instances: Vec<_> = priorities.iter().enumerate().map(instance).collect();

@@ -110,7 +110,7 @@ fn on_release_nothing_follows_the_first_advert_of_the_successor() {
 fn a_successor_that_announces_from_the_same_mac_is_heard_on_the_parent() {
     let (mut machine, _) = master();
     machine.input(Input::Release);
-    machine.input(Input::Announced { index: ETH0, address: ADDRESS });
+    machine.input(Input::Announced { index: ETH0, address: ADDRESS, mac: RIVAL });
     let outputs = machine.wait(Duration::ZERO);
     position(&outputs, |o| *o == Output::RemoveLink { index: OWN_LINK });
 }
