@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use standfast_types::{GroupName, InstanceName, ScriptName};
 
-use crate::settings::{Fifos, Mail};
+use crate::settings::{Dumps, Fifos, Mail};
 
 /// A configuration that can run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,10 @@ pub struct Global {
     pub fifos: Fifos,
     /// Mails about changes; `None` when there is nobody to write to or no server.
     pub mail: Option<Mail>,
+    /// `json_version`, 1 or 2.
+    pub json_version: Option<u8>,
+    /// Where dumps go, and under which names.
+    pub dumps: Dumps,
 }
 
 /// How to run a `vrrp_script`.

@@ -48,3 +48,16 @@ pub struct Mail {
     /// `no_email_faults`
     pub no_faults: bool,
 }
+
+/// Where dumps go; where nothing is said, to `keepalived.*` in `$TMPDIR` or `/tmp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dumps {
+    /// `state_dump_file`
+    pub state: Option<String>,
+    /// `stats_dump_file`
+    pub stats: Option<String>,
+    /// `json_dump_file`
+    pub json: Option<String>,
+    /// `data_use_instance`: the names of instance and network namespace become part of them.
+    pub use_instance: bool,
+}

@@ -154,7 +154,7 @@ fn describe_cause(cause: Cause, faults: &[Fault]) -> String {
     }
 }
 
-fn describe_faults(faults: &[Fault]) -> String {
+pub(crate) fn describe_faults(faults: &[Fault]) -> String {
     let texts: Vec<_> = faults
         .iter()
         .map(|fault| match fault {

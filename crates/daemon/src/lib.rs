@@ -15,6 +15,7 @@ mod calendar;
 mod channel;
 mod command;
 mod describe;
+mod dump;
 mod fifo;
 mod fifos;
 mod flood;

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use standfast_failover::{Config, Event};
+use standfast_failover::{Config, Event, InstanceSnapshot};
 use standfast_types::{IfIndex, InstanceName, ScriptName};
+
+use crate::dump::Dump;
 
 /// From the supervisor to pulse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,13 @@ pub(crate) enum ToPulse {
         /// Whether it exited with 0 in time.
         success: bool,
     },
+    /// Say how things are.
+    Report {
+        /// For which dump.
+        dump: Dump,
+        /// Count from zero again afterwards.
+        clear: bool,
+    },
     /// Let go of everything, make before break, then exit.
     Release,
 }
@@ -48,6 +57,13 @@ pub(crate) enum FromPulse {
         event: Event,
         /// Earlier ones like it, about which nothing was said.
         suppressed: u64,
+    },
+    /// How things are.
+    Report {
+        /// For which dump.
+        dump: Dump,
+        /// Every instance.
+        instances: Vec<InstanceSnapshot>,
     },
     /// Something that an operator should read.
     Log(Level, String),

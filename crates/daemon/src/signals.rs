@@ -6,8 +6,8 @@ use standfast_kernel::{
 };
 
 /// keepalived's signals for its JSON dump and for statistics, above the lowest real-time signal.
-const JSON: i32 = 2;
-const STATS_CLEAR: i32 = 29;
+pub(crate) const JSON: i32 = 2;
+pub(crate) const STATS_CLEAR: i32 = 29;
 
 /// Makes all of them readable.
 ///

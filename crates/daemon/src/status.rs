@@ -2,14 +2,7 @@
 
 mod bfd;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_failover::{Event, Fault, InstanceEvent};
 use standfast_types::{GroupName, InstanceName, Priority, ScriptName};
@@ -127,43 +120,8 @@ impl Board {
         self.scripts.clone()
     }
 
-    /// The dump that `SIGUSR1` writes.
-    pub(crate) fn dump(&self) -> String {
-        let mut text = String::from("------< VRRP Topology >------\n");
-        for (name, status) in &self.instances {
-            let priority = status.priority.map_or_else(|| "?".to_owned(), |p| p.to_string());
-            // Writing to a string can't fail.
-            let _ = write!(
-                text,
-                " VRRP Instance = {name}\n   State = {}\n   Effective priority = {priority}\n   \
-                 Transitions = {}\n   Last = {}\n",
-                status.state.as_str(),
-                status.transitions,
-                status.last,
-            );
-            for fault in &status.faults {
-                let _ = writeln!(text, "   Fault = {fault:?}");
-            }
-        }
-        self.bfd.dump(&mut text);
-        text
+    /// BFD sessions, for a dump.
+    pub(crate) fn dump_bfd(&self, text: &mut String) {
+        self.bfd.dump(text);
     }
-}
-
-/// Replaces a file in `$TMPDIR` or `/tmp` in one step, readable by its owner only.
-pub(crate) fn write_dump(name: &str, text: &str) -> io::Result<PathBuf> {
-    let directory = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    write_aside(&directory, name, text)
-}
-
-fn write_aside(directory: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
-    let path = directory.join(name);
-    let aside = directory.join(format!(".{name}.{}", std::process::id()));
-    // Never through somebody else's link in a directory that all may write to.
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&aside, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
-    }
-    written.map(|()| path)
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use standfast_types::{Family, IfIndex, InstanceName, Instant, InterfaceName, ScriptName, Vrid};
 use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
 
@@ -56,7 +57,7 @@ struct Listener {
 }
 
 /// What can be seen of an instance from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSnapshot {
     /// Its name.
     pub name: InstanceName,
@@ -66,6 +67,8 @@ pub struct InstanceSnapshot {
     pub faults: Vec<Fault>,
     /// Whether its addresses are installed.
     pub holds: bool,
+    /// What went by.
+    pub counters: standfast_vrrp::Counters,
 }
 
 impl Brain {
@@ -285,6 +288,7 @@ impl Brain {
             router: instance.router.snapshot(),
             faults: instance.faults.iter().cloned().collect(),
             holds: instance.holds(),
+            counters: instance.router.counters().clone(),
         };
         self.instances.iter().map(snapshot).collect()
     }
@@ -293,6 +297,13 @@ impl Brain {
     #[must_use]
     pub fn bfd_snapshot(&self) -> Vec<BfdSnapshot> {
         self.bfd.snapshot()
+    }
+
+    /// Counts from zero again.
+    pub fn clear_counters(&mut self) {
+        for instance in self.instances.values_mut() {
+            instance.router.clear_counters();
+        }
     }
 
     /// Takes a new configuration: timers, states and addresses that both have stay as they are.

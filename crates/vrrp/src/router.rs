@@ -19,6 +19,7 @@ mod seat;
 
 use std::{collections::BTreeSet, collections::VecDeque, net::IpAddr, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use standfast_types::{AdvertInterval, Family, Instant, Priority};
 use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
 
@@ -60,7 +61,7 @@ pub struct Router {
 }
 
 /// What can be seen of a router from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Its state.
     pub state: StateName,
@@ -70,6 +71,10 @@ pub struct Snapshot {
     pub priority: Priority,
     /// The master that it listens to, as a backup.
     pub master: Option<IpAddr>,
+    /// That master's priority; 0 without one.
+    pub master_priority: u8,
+    /// The interval of that master; without one, our own.
+    pub master_interval: AdvertInterval,
 }
 
 impl Router {
@@ -99,15 +104,23 @@ impl Router {
     /// What can be seen from outside.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let master = match &self.state {
-            State::Backup(backup) => backup.master.map(|heard| heard.source),
+        let own = self.config.advert_interval;
+        let (master, master_interval) = match &self.state {
+            State::Backup(backup) => (backup.master, backup.timer.interval),
             State::Init
             | State::Master(_)
             | State::Fault
             | State::Releasing(_)
-            | State::Stopped => None,
+            | State::Stopped => (None, own),
         };
-        Snapshot { state: self.state.name(), since: self.since, priority: self.priority, master }
+        Snapshot {
+            state: self.state.name(),
+            since: self.since,
+            priority: self.priority,
+            master: master.map(|heard| heard.source),
+            master_priority: master.map_or(0, |heard| heard.priority),
+            master_interval,
+        }
     }
 
     /// Whether it lets go and waits for its successor.

@@ -74,7 +74,7 @@ impl Lowering<'_> {
                 }
             }
             "notification_email" => self.recipients(statement),
-            _ => return self.mail_setting(name, read),
+            _ => return self.mail_setting(name, read) || self.dump_setting(name, read),
         }
         true
     }
@@ -98,6 +98,23 @@ impl Lowering<'_> {
             "smtp_alert" => mail.alert = read.flag().or(mail.alert),
             "smtp_alert_vrrp" => mail.alert_vrrp = read.flag().or(mail.alert_vrrp),
             "no_email_faults" => mail.no_faults = true,
+            _ => return false,
+        }
+        true
+    }
+
+    fn dump_setting(&mut self, name: &str, read: &Read<'_>) -> bool {
+        let global = &mut self.model.global;
+        let text = || read.word().map(|word| word.text.to_string());
+        match name {
+            "json_version" => global.json_version = read.small().map(|(number, _)| number),
+            "data_use_instance" => {
+                let flag = &mut global.dumps.use_instance;
+                *flag = read.flag().unwrap_or(*flag);
+            }
+            "state_dump_file" | "state_file_location" => global.dumps.state = text(),
+            "stats_dump_file" | "stats_file_location" => global.dumps.stats = text(),
+            "json_dump_file" | "json_file_location" => global.dumps.json = text(),
             _ => return false,
         }
         true

@@ -310,6 +310,13 @@ impl<'a> Pulse<'a> {
                 self.drain();
             }
             ToPulse::Script { name, success } => self.input(Input::Script { name, success }),
+            ToPulse::Report { dump, clear } => {
+                let instances = self.brain.snapshot();
+                self.tell(&FromPulse::Report { dump, instances });
+                if clear {
+                    self.brain.clear_counters();
+                }
+            }
             ToPulse::Release => self.release(),
         }
     }

@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 use standfast_conf::Command;
-use standfast_failover::Event;
+use standfast_failover::{Event, InstanceSnapshot};
 use standfast_kernel::{
     clock,
     process::{
@@ -27,6 +27,7 @@ use crate::{
     channel::Channel,
     command,
     describe::describe,
+    dump::{self, Dump, Names},
     fifos::Fifos,
     limit::Overdue,
     log::Log,
@@ -36,7 +37,8 @@ use crate::{
     notify::Notifications,
     respawn::Respawn,
     scripts::{Action, Scripts},
-    status::{Board, write_dump},
+    signals,
+    status::Board,
 };
 
 use configuration::Configuration;
@@ -173,12 +175,13 @@ impl Supervisor {
                 signal::SIGINT if self.options.ignore_interrupt => {}
                 signal::SIGTERM | signal::SIGINT => self.ask_to_stop(),
                 signal::SIGHUP => self.reload(),
-                signal::SIGUSR1 => match write_dump("keepalived.data", &self.board.dump()) {
-                    Ok(path) => self.log.info(&format!("state written to {}", path.display())),
-                    Err(error) => self.log.error(&format!("no state dump: {error}")),
-                },
-                signal::SIGUSR2 => {
-                    self.log.warning("SIGUSR2: statistics are not active in this version");
+                signal::SIGUSR1 => self.ask_for(Dump::Text, false),
+                signal::SIGUSR2 => self.ask_for(Dump::Stats, false),
+                number if number == signal::realtime(signals::STATS_CLEAR) => {
+                    self.ask_for(Dump::Stats, true);
+                }
+                number if number == signal::realtime(signals::JSON) => {
+                    self.ask_for(Dump::Json, false);
                 }
                 signal::SIGCHLD | signal::SIGPIPE => {}
                 other => self.log.warning(&format!("signal {other} is not active in this version")),
@@ -186,6 +189,32 @@ impl Supervisor {
         }
         while let Ok(Some((pid, status))) = process::reap() {
             self.handle_exit(pid, status);
+        }
+    }
+
+    fn ask_for(&mut self, dump: Dump, clear: bool) {
+        if matches!(self.pulse, Pulse::Running { .. }) {
+            self.send(&ToPulse::Report { dump, clear });
+        } else {
+            self.log.warning("nothing to write: VRRP does not run");
+        }
+    }
+
+    fn write_dump(&mut self, dump: Dump, instances: &[InstanceSnapshot]) {
+        let model = &self.configuration.model;
+        let (now, wall) = (clock::now(), wall_clock());
+        let board = &self.board;
+        let text = dump::Subject { model, board, instances, now, wall }.write(dump);
+        let dumps = &model.global.dumps;
+        let (pattern, extension) = match dump {
+            Dump::Text => (&dumps.state, "data"),
+            Dump::Stats => (&dumps.stats, "stats"),
+            Dump::Json => (&dumps.json, "json"),
+        };
+        let path = Names { pattern: pattern.clone(), suffix: String::new() }.path("", extension);
+        match dump::write(&path, &text) {
+            Ok(()) => self.log.info(&format!("written to {}", path.display())),
+            Err(error) => self.log.error(&format!("nothing in {}: {error}", path.display())),
         }
     }
 
@@ -273,6 +302,7 @@ impl Supervisor {
                 self.ready();
             }
             FromPulse::Event { event, suppressed } => self.handle_event(&event, suppressed),
+            FromPulse::Report { dump, instances } => self.write_dump(dump, &instances),
             FromPulse::Log(level, text) => self.log.line(level, &text),
             FromPulse::Originals(originals) => self.originals = originals,
             FromPulse::Failed(reason) => self.log.error(&reason),

@@ -3,6 +3,7 @@
 
 mod check;
 mod common;
+mod dumps;
 mod findings;
 mod fmt;
 mod groups;
