@@ -13,6 +13,7 @@ pub mod link;
 pub mod namespace;
 pub mod neighbour_socket;
 pub mod netlink;
+pub mod nftables;
 pub mod own_link;
 mod packet_filter;
 mod packet_socket;

@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::socket::NLM_F_ACK;
+
 /// Set in the type of an attribute that holds attributes.
 const NESTED: u16 = 0x8000;
 /// The two bits of an attribute's type that are flags, not type.
@@ -51,6 +53,21 @@ impl Message {
         self.attribute(kind, &value.to_ne_bytes())
     }
 
+    /// Appends a 32-bit attribute in network order, as netfilter has them.
+    pub(crate) fn big_endian(self, kind: u16, value: u32) -> Self {
+        self.attribute(kind, &value.to_be_bytes())
+    }
+
+    /// Attributes without a header, for [`Self::append`].
+    pub(crate) const fn fragment() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Appends a fragment.
+    pub(crate) fn append(self, fragment: Self) -> Self {
+        self.raw(&fragment.0)
+    }
+
     /// Appends an address attribute, 4 or 16 bytes.
     pub(crate) fn address(self, kind: u16, value: IpAddr) -> Self {
         match value {
@@ -76,6 +93,13 @@ impl Message {
         let length = message.0.len().saturating_sub(start);
         message.patch(start, &u16::try_from(length).unwrap_or(u16::MAX).to_ne_bytes());
         message
+    }
+
+    /// The same, asking to be told of its success (`NLM_F_ACK`).
+    pub(crate) fn asking(mut self) -> Self {
+        let flags = u16_at(&self.0, 6).unwrap_or_default() | NLM_F_ACK;
+        self.patch(6, &flags.to_ne_bytes());
+        self
     }
 
     /// The finished bytes.

@@ -35,4 +35,7 @@ pub(crate) use link::{
     IFF_UP, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO,
     RTM_DELLINK, RTM_NEWLINK,
 };
-pub(crate) use socket::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
+pub(crate) use socket::{
+    ANSWER_TIMEOUT, DATAGRAM, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, acknowledgement,
+    receive,
+};

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Room for the largest datagram that the kernel builds for a dump (32 KiB), twice.
-pub(super) const DATAGRAM: usize = 65_536;
+pub(crate) const DATAGRAM: usize = 65_536;
 pub(crate) const NLM_F_REQUEST: u16 = 0x1;
 pub(crate) const NLM_F_ACK: u16 = 0x4;
 pub(crate) const NLM_F_DUMP: u16 = 0x300;
@@ -41,7 +41,7 @@ const BATCH: usize = 100;
 /// How often a dump is started again when the table changed under it.
 const DUMP_TRIES: usize = 5;
 /// The kernel answers at once; a second without an answer is a fault.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const RECEIVE_BUFFER: usize = 1 << 20;
 
 /// A socket to the kernel's routing tables, for requests. It blocks until the kernel has
@@ -226,7 +226,7 @@ pub(super) fn netlink_socket(flags: SocketFlags, groups: u32) -> Result<OwnedFd,
 }
 
 /// One datagram. Only the kernel can send to a route socket, so the sender is not looked at.
-pub(super) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
+pub(crate) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
     let flags = RecvFlags::TRUNC;
     let ((), length) = loop {
         match recv(socket, &mut *buffer, flags) {
@@ -240,7 +240,11 @@ pub(super) fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> io::Result<
 
 /// Reads `nlmsgerr`: the error number, the header of the request, perhaps the request
 /// itself, and the attributes in which the kernel says more.
-fn acknowledgement(operation: &'static str, flags: u16, payload: &[u8]) -> Result<(), Error> {
+pub(crate) fn acknowledgement(
+    operation: &'static str,
+    flags: u16,
+    payload: &[u8],
+) -> Result<(), Error> {
     let Some(code) = payload.first_chunk().copied().map(i32::from_ne_bytes) else {
         return Err(Error::malformed(operation));
     };
