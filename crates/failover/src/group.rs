@@ -132,7 +132,12 @@ impl Groups {
         }
         let others = group.members.iter().filter(|member| *member != name);
         let alive = others.filter_map(|member| instances.get(member)?.router.master_alive_until());
-        alive.filter(|until| *until > now).max()
+        // The lead preempts for all: one that has not listened long enough to do so may hear a better
+        // master yet.
+        let lead = group.members.first().and_then(|lead| instances.get(lead)).filter(|_| !leads);
+        let lead = lead.filter(|_| takeover == Takeover::Preempts);
+        let decides = lead.and_then(|lead| lead.router.next_deadline()).map(|(at, _)| at);
+        alive.chain(decides).filter(|until| *until > now).max()
     }
 
     /// A member heard something: those that wait for it look again.

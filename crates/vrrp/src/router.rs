@@ -546,6 +546,8 @@ impl Router {
             self.end_contest();
             // RFC 9568, 6.4.3: whoever waits for the next master learns at once that it is here.
             self.advertise_now(now);
+            // Whoever says good-bye has served: neighbours may still send to it.
+            self.announce_against_lower(now);
             return;
         }
         let own = self.priority.get();

@@ -295,6 +295,24 @@ fn the_lead_decides_where_members_contradict_each_other_whoever_was_first() {
 }
 
 #[test]
+fn a_quick_member_does_not_preempt_before_the_lead_has_listened() {
+    let mut configs = vec![node(&[200, 100]), node(&[100, 200])];
+    for config in &mut configs {
+        config.instances[1].router.advert_interval =
+            AdvertInterval::from_centis(1).expect("in range");
+    }
+    let mut net = Net::new(configs, 1);
+    net.start(0);
+    net.run(SETTLED);
+    // The lead of the first has spoken just now: the second hears nothing of it for a whole interval.
+    net.run(INTERVAL / 2);
+    net.start(1);
+    net.run(SETTLED);
+    assert_eq!(net.group_events(1), [(StateName::Init, StateName::Backup)]);
+    net.stays(0);
+}
+
+#[test]
 fn equal_priorities_and_contradicting_addresses_settle_on_the_lead_s_winner() {
     // The second machine has the higher address on the first segment, the lower one on the second.
     let mut net = Net::started(&[&[100, 100], &[100, 100]]);

@@ -46,7 +46,9 @@ impl Router {
         if !accepted || adverts == 0 {
             return None;
         }
-        let patience = backup.timer.interval.duration() * (adverts - 1).max(1);
+        // Nor is it given up at the moment when the next one is due.
+        let halves = (2 * (adverts - 1)).max(3);
+        let patience = backup.timer.interval.duration() * halves / 2;
         Some(backup.timer.since + patience)
     }
 

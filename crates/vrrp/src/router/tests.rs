@@ -369,9 +369,10 @@ fn lower_prio_no_advert_keeps_the_answer_but_not_the_announcement() {
 }
 
 #[test]
-fn a_master_answers_a_good_bye_with_an_advert() {
+fn a_master_answers_a_good_bye_with_an_advert_and_announces_against_whoever_served() {
     let mut bench = Bench::master(config(Version::V2));
-    assert_eq!(bench.advert(HIGHER, 0), [Output::Advertise { priority: 100 }]);
+    let answer = [Output::Advertise { priority: 100 }, Output::Announce { repeat: 5 }];
+    assert_eq!(bench.advert(HIGHER, 0), answer);
 }
 
 #[test]
@@ -622,3 +623,14 @@ fn the_state_table_is_complete() {
 
 mod counting;
 mod owning;
+
+#[test]
+fn a_member_counts_its_master_as_alive_when_the_next_advert_is_due_however_few_may_be_missed() {
+    for (adverts, halves) in [(1, 3), (2, 3), (3, 4), (5, 8)] {
+        let mut bench =
+            Bench::backup(Config { down_timer_adverts: adverts, ..config(Version::V2) });
+        bench.advert(LOWER, 200);
+        let until = Instant::ZERO + SECOND * halves / 2;
+        assert_eq!(bench.router.master_alive_until(), Some(until), "{adverts}");
+    }
+}
