@@ -65,8 +65,15 @@ impl Scenario {
             65..90 => 2,
             _ => 3,
         });
-        let common: Vec<_> = (0..instances).map(|_| Common::draw(rng, machines)).collect();
-        let nodes: Vec<_> = (0..machines).map(|at| machine(rng, at, machines, &common)).collect();
+        let group = if instances > 1 && rng.chance(500) { 2 + index(rng.below(2)) } else { 0 };
+        let mut common: Vec<_> = (0..instances).map(|_| Common::draw(rng, machines)).collect();
+        // The owner of an address that others keep it from holding is a contradiction.
+        common.iter_mut().take(group).for_each(|common| common.owner = None);
+        let mut nodes: Vec<_> =
+            (0..machines).map(|at| machine(rng, at, machines, &common)).collect();
+        if group > 0 {
+            nodes.iter_mut().for_each(|(_, config)| node::group(config, group));
+        }
         let intervals = nodes.iter().flat_map(|(_, config)| &config.instances);
         let intervals = intervals.map(|instance| instance.router.advert_interval.duration());
         let (shortest, pace) = (intervals.clone().min(), intervals.max());

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use standfast_failover::{Config, InstanceConfig, Trackers};
+use standfast_failover::{Config, GroupConfig, InstanceConfig, Trackers};
 use standfast_types::{Family, InstanceName, Prefix, Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Transport, timers};
 
@@ -101,6 +101,25 @@ pub(crate) fn place(address: IpAddr) -> Option<Place> {
     };
     let offset = usize::from(last.checked_sub(FIRST_ADDRESS)?);
     Some(Place { instance: offset / ADDRESSES, address: offset % ADDRESSES })
+}
+
+/// Puts the first so many instances into a sync group.
+pub(crate) fn group(config: &mut Config, count: usize) {
+    let members = config.instances.iter().take(count).map(|instance| instance.name.clone());
+    let (name, members) = ("G".into(), members.collect());
+    config.groups = vec![GroupConfig { name, members, trackers: Trackers::default() }];
+}
+
+/// The lead of each instance's sync group, the member with the lowest id; of an instance that is in none,
+/// itself.
+pub(crate) fn leads(config: &Config) -> Vec<usize> {
+    let lead = |instance: &InstanceConfig| {
+        let mut groups = config.groups.iter();
+        let group = groups.find(|group| group.members.contains(&instance.name));
+        let members = group.into_iter().flat_map(|group| &group.members);
+        members.filter_map(number).min().or_else(|| number(&instance.name))
+    };
+    config.instances.iter().filter_map(lead).collect()
 }
 
 /// The number in an instance's name.

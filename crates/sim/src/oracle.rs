@@ -17,11 +17,15 @@ pub(crate) struct Seen<'a> {
     pub(crate) carriers: [bool; 2],
     /// The last word of each script; `None` before its first.
     pub(crate) scripts: [Option<bool>; 2],
+    /// The members of its sync group, itself too; empty without one.
+    pub(crate) members: Vec<&'a InstanceConfig>,
     /// Whether it claims to be master at this moment.
     pub(crate) claims: bool,
 }
 
 /// The machines of which one will be master, alone. Empty: nobody can.
+///
+/// In a sync group the lead's election counts: this is asked of the lead.
 ///
 /// More than one only where timing decides: among equals, and where `nopreempt` lets whoever came first.
 pub(crate) fn masters(seen: &[Seen<'_>]) -> BTreeSet<usize> {
@@ -43,9 +47,13 @@ fn never_preempts(seen: &Seen<'_>) -> bool {
     seen.config.is_some_and(|config| config.router.preempt == Preempt::Never)
 }
 
-/// The effective priority; `None` in FAULT.
+/// The effective priority; `None` in FAULT. A fault of one member of a sync group is a fault of all.
 fn priority(seen: &Seen<'_>) -> Option<u8> {
-    let config = seen.config?;
+    let own = effective(seen.config?, seen)?;
+    seen.members.iter().all(|member| effective(member, seen).is_some()).then_some(own)
+}
+
+fn effective(config: &InstanceConfig, seen: &Seen<'_>) -> Option<u8> {
     let [own, tracked] = seen.carriers;
     if config.track_primary && !own {
         return None;

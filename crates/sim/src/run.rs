@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use standfast_failover::Config;
 use standfast_types::Rng;
 use standfast_vrrp::{Preempt, Version};
 
@@ -167,7 +168,8 @@ impl Run {
     ///   by the interval of its last master;
     /// - then, or as soon as it has heard the lower master (an interval and the way), the highest one that
     ///   may preempt does so, after its `preempt_delay`;
-    /// - all others yield to its first advert.
+    /// - all others yield to its first advert; members of a sync group whose lead is elsewhere withstand
+    ///   a better master for an interval and a half.
     ///
     /// Then nothing changes any more. The quiet time covers second bursts of announcements and leases of
     /// machines that stay dead.
@@ -194,7 +196,8 @@ impl Run {
         }
         let way = 2 * self.cluster.reach();
         let again = longest + skew;
-        let converge = startup + hold + skew + again + longest + delay + longest + way;
+        let contest = 2 * longest;
+        let converge = startup + hold + skew + again + longest + delay + longest + contest + way;
         let leases = 3 * longest + Duration::from_secs(1) + crate::machine::LEASE_LATENESS;
         Bounds { converge, quiet: leases.max(Duration::from_secs(6)) + longest }
     }
@@ -206,11 +209,13 @@ impl Run {
         let expect = |instance: usize| {
             let claims = self.cluster.masters(instance);
             let see = |(at, rest): (usize, &Rest)| {
-                let machine = machines.get(at)?;
-                let mut configs = machine.config.instances.iter();
-                let config = configs.find(|config| node::number(&config.name) == Some(instance));
+                let Config { instances, .. } = &machines.get(at)?.config;
+                let leads = node::leads(&machines.get(at)?.config);
+                let lead = leads.get(instance).copied();
+                let members = instances.iter().zip(&leads).filter(|(_, of)| Some(**of) == lead);
                 Some(Seen {
-                    config: config.filter(|_| rest.running),
+                    config: lead.and_then(|lead| instances.get(lead)).filter(|_| rest.running),
+                    members: members.map(|(member, _)| member).collect(),
                     carriers: rest.carriers,
                     scripts: rest.scripts.map(Some),
                     claims: claims.contains(&at),

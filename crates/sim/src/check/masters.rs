@@ -11,6 +11,9 @@
 //! an advert of the higher one was lost at t          allowed until t + interval + reach
 //! ```
 //!
+//! In a sync group the lead's election is the one that counts (the others may contradict it, and must
+//! then not yield at once), so its bound is the whole group's.
+//!
 //! Nothing else excuses two masters. Each lost advert is a fault that the network, a pause or a dead
 //! process caused; so a partition is excused as long as the higher one keeps sending into it, and one
 //! that does not send is not. A master that was told to stop serves until its successor announces the
@@ -33,7 +36,8 @@ pub(crate) struct Masters {
     reach: Duration,
     /// For each instance, the higher one and the lower one: until when both may claim it.
     allowed: Vec<Instant>,
-    instances: usize,
+    /// The lead of each instance: its own number where it is in no group.
+    leads: Vec<usize>,
     /// Whether there is any pair to look at, or a master that stops.
     alert: bool,
 }
@@ -63,7 +67,8 @@ impl Node {
 }
 
 impl Masters {
-    pub(crate) fn new(own: &[IpAddr], instances: usize, reach: Duration) -> Self {
+    pub(crate) fn new(own: &[IpAddr], leads: Vec<usize>, reach: Duration) -> Self {
+        let instances = leads.len();
         let node = |own: &IpAddr| Node {
             own: *own,
             awake: false,
@@ -74,7 +79,7 @@ impl Masters {
             nodes: own.iter().map(node).collect(),
             reach,
             allowed: vec![Instant::ZERO; instances * own.len() * own.len()],
-            instances,
+            leads,
             alert: false,
         }
     }
@@ -131,7 +136,7 @@ impl Masters {
             | Happening::Befell(_) => return,
         }
         self.alert = false;
-        for instance in 0..self.instances {
+        for instance in 0..self.leads.len() {
             self.excuse(at, machine, instance);
             self.alert |= self.of(instance).len() > 1;
         }
@@ -172,7 +177,8 @@ impl Masters {
                 return Some((machine, "still serves long after it was told to stop".into()));
             }
         }
-        (0..self.instances).find_map(|instance| self.pairs(to, instance))
+        let leads = (0..).zip(&self.leads).filter(|(instance, lead)| instance == *lead);
+        leads.map(|(instance, _)| instance).find_map(|instance| self.pairs(to, instance))
     }
 
     fn pairs(&self, to: Instant, instance: usize) -> Option<(usize, String)> {

@@ -6,13 +6,14 @@
 mod addresses;
 mod lateness;
 mod masters;
+mod together;
 
 use std::net::IpAddr;
 
 use standfast_failover::Config;
 use standfast_types::Instant;
 
-use crate::{link::Link, trace::Happening};
+use crate::{link::Link, node, trace::Happening};
 
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +32,21 @@ pub(crate) struct Checkers {
     masters: masters::Masters,
     addresses: addresses::Addresses,
     lateness: lateness::Lateness,
+    together: together::Together,
     violation: Option<Violation>,
 }
 
 impl Checkers {
     pub(crate) fn new(nodes: &[(IpAddr, Config)], links: &[Link]) -> Self {
-        let instances = nodes.iter().map(|(_, config)| config.instances.len()).max().unwrap_or(0);
+        let leads = nodes.first().map(|(_, config)| node::leads(config)).unwrap_or_default();
+        let instances = leads.len();
         let reach = links.iter().map(Link::reach).max().unwrap_or_default();
         let own: Vec<_> = nodes.iter().map(|(own, _)| *own).collect();
         Self {
-            masters: masters::Masters::new(&own, instances, reach),
+            masters: masters::Masters::new(&own, leads.clone(), reach),
             addresses: addresses::Addresses::new(nodes.len(), instances),
             lateness: lateness::Lateness::new(nodes.len(), instances),
+            together: together::Together::new(nodes.len(), &leads),
             violation: None,
         }
     }
@@ -61,7 +65,8 @@ impl Checkers {
         let broken = self
             .addresses
             .observe(at, machine, what)
-            .or_else(|| self.lateness.observe(machine, what));
+            .or_else(|| self.lateness.observe(machine, what))
+            .or_else(|| self.together.observe(machine, what));
         self.report(at, machine, broken);
     }
 
