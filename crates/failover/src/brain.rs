@@ -1,42 +1,42 @@
 //! The brain: all instances of a machine, their trackers, and what the machine must hold.
 
+mod evaluate;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{Family, IfIndex, InstanceName, Instant, InterfaceName, ScriptName, Vrid};
-use standfast_vrrp::{Datagram, Input as RouterInput, StateName, Transport};
+use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName};
+use standfast_vrrp::{Datagram, Input as RouterInput, StateName};
 
 use crate::{
     BfdSnapshot, Config, Event, Evidence, Fault, Input, InstanceConfig, InstanceEvent, Output,
-    assess::{apply_faults, apply_weight, assess},
     bfd::Sessions,
+    dependents::Dependents,
     group::Groups,
     instance::Instance,
+    instances::Instances,
+    listeners::{Listeners, Port},
     tracker::ScriptState,
     world::World,
 };
-
-/// How long after a failure to listen it is tried again.
-const LISTEN_RETRY: Duration = Duration::from_secs(1);
 
 /// The failover brain of one machine. The same type runs in the daemon and in the simulator.
 #[derive(Clone, Debug)]
 pub struct Brain {
     startup_delay: Duration,
-    instances: BTreeMap<InstanceName, Instance>,
+    instances: Instances,
     scripts: BTreeMap<ScriptName, ScriptState>,
     groups: Groups,
     bfd: Sessions,
     world: World,
     phase: Phase,
-    listeners: BTreeMap<(IfIndex, Family), Listener>,
-    /// Interfaces on which the kernel lets us hear nothing; tried again and again.
-    deaf: BTreeSet<(IfIndex, Family)>,
-    retry_at: Option<Instant>,
+    listeners: Listeners,
+    dependents: Arc<Dependents>,
     outputs: VecDeque<Output>,
 }
 
@@ -47,13 +47,6 @@ enum Phase {
     /// `vrrp_startup_delay`.
     Delayed(Instant),
     Running,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Listener {
-    name: InterfaceName,
-    vrids: Vec<Vrid>,
-    groups: Vec<IpAddr>,
 }
 
 /// What can be seen of an instance from outside.
@@ -78,10 +71,9 @@ impl Brain {
         let Config { instances, scripts, groups, bfd, startup_delay } = config;
         let mut brain = Self {
             startup_delay,
-            instances: instances
-                .into_iter()
-                .map(|config| (config.name.clone(), Instance::new(config, now)))
-                .collect(),
+            instances: Instances::new(
+                instances.into_iter().map(|config| Instance::new(config, now)),
+            ),
             scripts: scripts
                 .into_iter()
                 .map(|config| (config.name.clone(), ScriptState::new(config)))
@@ -90,12 +82,12 @@ impl Brain {
             bfd: Sessions::new(bfd, now.as_nanos()),
             world: World::default(),
             phase: Phase::Gathering,
-            listeners: BTreeMap::new(),
-            deaf: BTreeSet::new(),
-            retry_at: None,
+            listeners: Listeners::default(),
+            dependents: Arc::default(),
             outputs: VecDeque::new(),
         };
         brain.reconfigure_groups(now, groups);
+        brain.instances.schedule();
         brain
     }
 
@@ -112,8 +104,8 @@ impl Brain {
     /// addresses are removed.
     pub fn start(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
         let adopt = &self.groups.whole(adopt);
-        for (name, instance) in &self.instances {
-            if !adopt.contains(name) {
+        for instance in self.instances.values() {
+            if !adopt.contains(&instance.config.name) {
                 instance.lower(&mut self.outputs);
                 instance.clean(&self.world, &mut self.outputs);
             }
@@ -124,7 +116,9 @@ impl Brain {
             Phase::Delayed(now + self.startup_delay)
         };
         self.bfd.start(now, &mut self.outputs);
-        self.evaluate_with(now, adopt);
+        let all = self.instances.slots().collect();
+        self.evaluate_some(now, all, adopt);
+        self.instances.schedule();
     }
 
     /// The next thing to do. Call until `None` after every input.
@@ -139,8 +133,9 @@ impl Brain {
             Phase::Delayed(until) => Some(until),
             Phase::Gathering | Phase::Running => None,
         };
-        let others = delay.into_iter().chain(self.retry_at).chain(self.bfd.next_deadline());
-        self.instances.values().filter_map(Instance::next_deadline).chain(others).min()
+        let others = [delay, self.listeners.next_deadline(), self.bfd.next_deadline()];
+        let others = others.into_iter().flatten();
+        self.instances.next_deadline().into_iter().chain(others).min()
     }
 
     /// Does what is due at `now`.
@@ -149,81 +144,71 @@ impl Brain {
             self.phase = Phase::Running;
             self.evaluate(now);
         }
-        if self.retry_at.take_if(|at| *at <= now).is_some() {
-            let deaf = &self.deaf;
-            self.listeners.retain(|port, _| !deaf.contains(port));
-            self.update_listeners();
-        }
+        self.listeners.handle_timeout(now, &self.instances, &mut self.outputs);
         if self.bfd.handle_timeout(now, &mut self.outputs) {
             self.evaluate(now);
         }
-        let is_due = |instance: &Instance| instance.next_deadline().is_some_and(|at| at <= now);
-        let due = self.instances.iter().filter(|(_, instance)| is_due(instance));
-        let due: Vec<_> = due.map(|(name, _)| name.clone()).collect();
-        for name in due {
+        self.instances.schedule();
+        for slot in self.instances.due(now) {
+            let Some(instance) = self.instances.at(slot) else { continue };
+            let name = instance.config.name.clone();
             let held_back = self.groups.held_back(now, &name, &self.instances);
-            let Some(instance) = self.instances.get_mut(&name) else { continue };
+            let Some(instance) = self.instances.at_mut(slot) else { continue };
             if let Some(until) = held_back {
                 instance.router.defer(until);
             }
             instance.handle_timeout(now, &self.world, &mut self.outputs);
             self.settle(now, &name);
         }
+        self.instances.schedule();
     }
 
     /// Takes one input. Drain [`Self::poll_output`] before the next.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        self.take(now, input);
+        self.instances.schedule();
+    }
+
+    fn take(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
             Input::Link { index, name, running } => {
+                let old = self.world.name(index).cloned();
                 if self.world.set_link(index, name.clone(), running) {
                     self.handle_switched(index, running);
                     self.relink(&name);
-                    self.evaluate(now);
+                    let slots = self.slots_of_link(index, old.into_iter().chain([name]));
+                    self.evaluate_some(now, slots, &BTreeSet::new());
                 }
             }
             Input::LinkGone { index } => {
+                let old = self.world.name(index).cloned();
                 self.world.remove_link(index);
-                self.instances.values_mut().for_each(|instance| instance.link_gone(index));
-                self.evaluate(now);
-            }
-            Input::LinkMade { name, index } => {
-                for instance in self.instances.values_mut() {
-                    let (world, out) = (&self.world, &mut self.outputs);
-                    if instance.link_made(now, &name, index, world, out) {
-                        // What a former life left up must fall silent; at start, when it is not adopted.
-                        if self.phase == Phase::Running && !instance.holds() {
-                            instance.lower(out);
-                        }
-                        break;
+                let slots = self.slots_of_link(index, old.into_iter());
+                for &slot in &slots {
+                    if let Some(instance) = self.instances.at_mut(slot) {
+                        instance.link_gone(index);
                     }
                 }
-                self.evaluate(now);
+                self.update_listeners();
+                self.evaluate_some(now, slots, &BTreeSet::new());
             }
+            Input::LinkMade { name, index } => self.link_made(now, &name, index),
             Input::LinkRefused { name, error, taken } => {
-                for instance in self.instances.values_mut() {
-                    let (world, out) = (&self.world, &mut self.outputs);
-                    if instance.link_refused(now, &name, &error, taken, world, out) {
-                        break;
-                    }
-                }
-                self.evaluate(now);
+                self.link_refused(now, &name, &error, taken);
             }
             Input::Address { index, address, ours } => {
                 if self.world.set_address(index, address, ours) {
-                    self.evaluate(now);
+                    self.evaluate_address(now, index, address);
                 }
             }
             Input::AddressGone { index, address } => {
                 self.world.remove_address(index, address);
-                for instance in self.instances.values_mut() {
-                    instance.restore(now, index, address, &self.world, &mut self.outputs);
-                }
-                self.evaluate(now);
+                self.restore(now, index, address);
+                self.evaluate_address(now, index, address);
             }
             Input::AddressRefused { index, address, error, lasting } => {
-                self.address_refused(index, address, &error, lasting);
-                self.evaluate(now);
+                self.address_refused(now, index, address, &error, lasting);
             }
             Input::EntryGone { entry } => {
                 for instance in self.instances.values_mut() {
@@ -241,14 +226,18 @@ impl Brain {
             }
             Input::Script { name, success } => self.handle_script(now, &name, success),
             Input::Answered { index, address, mac } => {
-                let evidence = Evidence::Answered;
-                for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
+                let dependents = Arc::clone(&self.dependents);
+                for &(slot, _) in dependents.holders(address) {
+                    let Some(instance) = self.instances.at_mut(slot) else { continue };
+                    let (place, evidence) = ((index, address), Evidence::Answered);
                     let (world, out) = (&self.world, &mut self.outputs);
-                    instance.handle_claim(now, (index, address), mac, evidence, world, out);
+                    instance.handle_claim(now, place, mac, evidence, world, out);
                 }
             }
             Input::Announced { index, address, mac } => {
-                for instance in self.instances.values_mut().filter(|instance| instance.holds()) {
+                let dependents = Arc::clone(&self.dependents);
+                for &(slot, _) in dependents.holders(address) {
+                    let Some(instance) = self.instances.at_mut(slot) else { continue };
                     let out = &mut self.outputs;
                     instance.handle_announced(now, (index, address), mac, &self.world, out);
                 }
@@ -283,14 +272,14 @@ impl Brain {
     /// Every instance as seen from outside, by name.
     #[must_use]
     pub fn snapshot(&self) -> Vec<InstanceSnapshot> {
-        let snapshot = |(name, instance): (&InstanceName, &Instance)| InstanceSnapshot {
-            name: name.clone(),
+        let snapshot = |instance: &Instance| InstanceSnapshot {
+            name: instance.config.name.clone(),
             router: instance.router.snapshot(),
             faults: instance.faults.iter().cloned().collect(),
             holds: instance.holds(),
             counters: instance.router.counters().clone(),
         };
-        self.instances.iter().map(snapshot).collect()
+        self.instances.values().map(snapshot).collect()
     }
 
     /// Every BFD session as seen from outside, by name.
@@ -313,7 +302,8 @@ impl Brain {
         self.bfd.reconfigure(now, config.bfd, &mut self.outputs);
         let mut wanted: BTreeMap<_, _> =
             config.instances.into_iter().map(|config| (config.name.clone(), config)).collect();
-        let names: Vec<_> = self.instances.keys().cloned().collect();
+        let names: Vec<_> =
+            self.instances.values().map(|instance| instance.config.name.clone()).collect();
         for name in names {
             match wanted.remove(&name) {
                 Some(config) => self.reconfigure_instance(now, &name, config),
@@ -325,11 +315,14 @@ impl Brain {
         }
         self.reconfigure_groups(now, config.groups);
         self.evaluate(now);
+        self.update_listeners();
+        self.instances.schedule();
     }
 
     fn reconfigure_groups(&mut self, now: Instant, groups: Vec<crate::GroupConfig>) {
         let (instances, out) = (&mut self.instances, &mut self.outputs);
         self.groups.reconfigure(now, groups, instances, &self.world, out);
+        self.dependents = Arc::new(Dependents::new(&self.instances, &self.groups));
     }
 
     fn settle(&mut self, now: Instant, name: &InstanceName) {
@@ -373,7 +366,7 @@ impl Brain {
         let instance = Instance::new(config, now);
         instance.clean(&self.world, &mut self.outputs);
         self.groups.forget(&name);
-        self.instances.insert(name, instance);
+        self.instances.insert(instance);
     }
 
     fn delete(&mut self, now: Instant, name: &InstanceName) {
@@ -398,44 +391,42 @@ impl Brain {
         if self.phase != Phase::Running {
             return;
         }
-        let vrid = datagram.payload.get(1).copied();
-        let to_group = datagram.destination.is_multicast();
-        // Unicast instances may share a VRID: the one whose peer it is comes first.
-        let rank = |instance: &Instance| match &instance.config.router.transport {
-            Transport::Multicast { group } if datagram.destination == *group => 0,
-            Transport::Unicast { peers, .. }
-                if peers.iter().any(|peer| peer.address == datagram.source) =>
-            {
-                0
-            }
-            Transport::Multicast { .. } if to_group => 2,
-            Transport::Multicast { .. } | Transport::Unicast { .. } => 1,
-        };
-        let addressee = self
-            .instances
-            .iter_mut()
-            .filter(|(_, instance)| {
-                instance.index == Some(index)
-                    && instance.config.router.family == Family::of(datagram.source)
-                    && vrid == Some(instance.config.router.vrid.get())
-                    && rank(instance) < 2
-            })
-            .min_by_key(|(_, instance)| rank(instance));
-        if let Some((name, instance)) = addressee {
-            instance.feed(now, RouterInput::Datagram(datagram), &self.world, &mut self.outputs);
-            let name = name.clone();
-            self.groups.heard(now, &name, &mut self.instances);
-            self.settle(now, &name);
+        let Some(slot) = self.listeners.addressee(index, datagram, &self.instances) else { return };
+        let Some(instance) = self.instances.at_mut(slot) else { return };
+        instance.feed(now, RouterInput::Datagram(datagram), &self.world, &mut self.outputs);
+        let name = instance.config.name.clone();
+        self.groups.heard(now, &name, &mut self.instances);
+        self.settle(now, &name);
+    }
+
+    fn handle_listening(&mut self, now: Instant, port: Port, success: bool) {
+        if self.listeners.handle_listening(now, port, success) {
+            let slots = self.slots_of_link(port.0, self.world.name(port.0).cloned().into_iter());
+            self.evaluate_some(now, slots, &BTreeSet::new());
         }
     }
 
-    fn handle_listening(&mut self, now: Instant, port: (IfIndex, Family), success: bool) {
-        let news = if success { self.deaf.remove(&port) } else { self.deaf.insert(port) };
-        if !self.deaf.is_empty() {
-            self.retry_at.get_or_insert(now + LISTEN_RETRY);
+    fn link_made(&mut self, now: Instant, name: &InterfaceName, index: IfIndex) {
+        for slot in self.instances.slots() {
+            let Some(instance) = self.instances.at_mut(slot) else { continue };
+            if instance.link_made(now, name, index, &self.world, &mut self.outputs) {
+                // What a former life left up must fall silent; at start, when it is not adopted.
+                if self.phase == Phase::Running && !instance.holds() {
+                    instance.lower(&mut self.outputs);
+                }
+                self.update_listeners();
+                return self.evaluate_some(now, BTreeSet::from([slot]), &BTreeSet::new());
+            }
         }
-        if news {
-            self.evaluate(now);
+    }
+
+    fn link_refused(&mut self, now: Instant, name: &InterfaceName, error: &str, taken: bool) {
+        for slot in self.instances.slots() {
+            let Some(instance) = self.instances.at_mut(slot) else { continue };
+            let (world, out) = (&self.world, &mut self.outputs);
+            if instance.link_refused(now, name, error, taken, world, out) {
+                return self.evaluate_some(now, BTreeSet::from([slot]), &BTreeSet::new());
+            }
         }
     }
 
@@ -458,22 +449,12 @@ impl Brain {
         }
     }
 
-    fn address_refused(&mut self, index: IfIndex, address: IpAddr, error: &str, lasting: bool) {
-        for instance in self.instances.values_mut() {
-            let holds = instance.holds()
-                && instance.config.addresses.iter().any(|held| {
-                    held.prefix.address() == address
-                        && instance.place(&held.interface, &self.world) == Some(index)
-                });
-            if holds {
-                let error = error.to_owned();
-                let kind = InstanceEvent::AddressRefused { address, error };
-                instance.emit(kind, &mut self.outputs);
-                // Without an address that is advertised nobody is served; others are extras.
-                let advertised = instance.config.router.addresses.contains(&address);
-                if lasting && advertised {
-                    instance.refused.insert(address);
-                }
+    /// Somebody removed an address: whoever holds it puts it back.
+    fn restore(&mut self, now: Instant, index: IfIndex, address: IpAddr) {
+        let dependents = Arc::clone(&self.dependents);
+        for &(slot, place) in dependents.holders(address) {
+            if let Some(instance) = self.instances.at_mut(slot) {
+                instance.restore(now, index, place, &self.world, &mut self.outputs);
             }
         }
     }
@@ -485,126 +466,32 @@ impl Brain {
         }
     }
 
-    /// Brings interfaces, sources, priorities and faults of every instance up to what is known.
-    fn evaluate(&mut self, now: Instant) {
-        self.evaluate_with(now, &BTreeSet::new());
-    }
-
-    fn evaluate_with(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        let virtual_addresses: BTreeSet<IpAddr> = self
-            .instances
-            .values()
-            .filter(|instance| !instance.config.router.priority.is_owner())
-            .flat_map(|instance| &instance.config.addresses)
-            .map(|address| address.prefix.address())
-            .collect();
-        let mut assessed = BTreeMap::new();
-        for (name, instance) in &mut self.instances {
-            let config = &instance.config;
-            // What is left to send goes where the interface was, whatever its name is now.
-            let index = self.world.index(&config.interface);
-            instance.index = index.or(instance.index);
-            let source = config.source.or_else(|| {
-                let family = config.router.family;
-                self.world.primary(&config.interface, family, |a| virtual_addresses.contains(&a))
-            });
-            if instance.source != source {
-                instance.source = source.or(instance.source);
-                if let Some(source) = source {
-                    let input = RouterInput::Source(source);
-                    instance.feed(now, input, &self.world, &mut self.outputs);
-                }
+    fn address_refused(
+        &mut self,
+        now: Instant,
+        index: IfIndex,
+        address: IpAddr,
+        error: &str,
+        lasting: bool,
+    ) {
+        let dependents = Arc::clone(&self.dependents);
+        let mut faulty = BTreeSet::new();
+        for &(slot, place) in dependents.holders(address) {
+            let Some(instance) = self.instances.at_mut(slot) else { continue };
+            let held = instance.config.addresses.get(place).filter(|_| instance.holds());
+            if held.is_none_or(|held| instance.place(&held.interface, &self.world) != Some(index)) {
+                continue;
             }
-            let (weight, mut faults) = assess(
-                &instance.config,
-                self.groups.trackers(name),
-                source,
-                &self.scripts,
-                &self.bfd,
-                &self.world,
-            );
-            instance.ensure_links(now, &self.world, &mut self.outputs);
-            faults.extend(instance.link_faults(&self.world));
-            faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
-            apply_weight(now, instance, weight, &self.world, &mut self.outputs);
-            let family = instance.config.router.family;
-            let sockets = [index, instance.sender().map(|(index, _)| index)];
-            if sockets.into_iter().flatten().any(|index| self.deaf.contains(&(index, family))) {
-                faults.insert(Fault::CannotListen(instance.config.interface.clone()));
-            }
-            assessed.insert(name.clone(), faults);
-        }
-        self.groups.share_faults(&mut assessed);
-        for (instance, faults) in self.instances.values_mut().zip(assessed.into_values()) {
-            apply_faults(now, instance, faults, &self.world, &mut self.outputs);
-            instance.index = self.world.index(&instance.config.interface);
-        }
-        self.update_listeners();
-        self.start_waiting(now, adopt);
-        let (instances, out) = (&mut self.instances, &mut self.outputs);
-        self.groups.settle_all(now, instances, &self.world, out);
-    }
-
-    /// Starts the instances that wait for nothing any more.
-    fn start_waiting(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
-        for (name, instance) in &mut self.instances {
-            let waits = instance.router.snapshot().state == StateName::Init;
-            let (world, out) = (&self.world, &mut self.outputs);
-            match (waits, adopt.contains(name)) {
-                (true, true) => instance.feed(now, RouterInput::Adopt, world, out),
-                (true, false) if instance.faults.is_empty() => {
-                    instance.feed(now, RouterInput::Start, world, out);
-                }
-                // It was master, but can no longer be: nothing may stay behind.
-                (false, true) => instance.clean(world, out),
-                (true | false, false) => {}
+            let error = error.to_owned();
+            let kind = InstanceEvent::AddressRefused { address, error };
+            instance.emit(kind, &mut self.outputs);
+            // Without an address that is advertised nobody is served; others are extras.
+            let advertised = instance.config.router.addresses.contains(&address);
+            if lasting && advertised && instance.refused.insert(address) {
+                faulty.insert(slot);
             }
         }
-    }
-
-    fn update_listeners(&mut self) {
-        let mut wanted: BTreeMap<(IfIndex, Family), Listener> = BTreeMap::new();
-        for instance in self.instances.values() {
-            let Some(index) = instance.index else { continue };
-            let port = (index, instance.config.router.family);
-            let listener = wanted.entry(port).or_insert_with(|| Listener {
-                name: instance.config.interface.clone(),
-                vrids: Vec::new(),
-                groups: Vec::new(),
-            });
-            listener.vrids.push(instance.config.router.vrid);
-            if let Transport::Multicast { group } = instance.config.router.transport
-                && !listener.groups.contains(&group)
-            {
-                listener.groups.push(group);
-            }
-            // Nothing is heard there that the parent does not hear.
-            if let Some((index, name)) = instance.sender() {
-                let name = name.clone();
-                let sender = Listener { name, vrids: Vec::new(), groups: Vec::new() };
-                wanted.insert((index, port.1), sender);
-            }
-        }
-        for listener in wanted.values_mut() {
-            // Unicast instances may share an id.
-            listener.vrids.sort();
-            listener.vrids.dedup();
-        }
-        self.deaf.retain(|port| wanted.contains_key(port));
-        for port in self.listeners.keys().filter(|port| !wanted.contains_key(port)) {
-            self.outputs.push_back(Output::Unlisten { index: port.0, family: port.1 });
-        }
-        for (port, listener) in &wanted {
-            if self.listeners.get(port) != Some(listener) {
-                let Listener { name, vrids, groups } = listener.clone();
-                let (index, family) = *port;
-                self.outputs.push_back(Output::Listen { index, family, name, vrids, groups });
-            }
-        }
-        self.listeners = wanted;
+        self.evaluate_some(now, faulty, &BTreeSet::new());
     }
 }
 

@@ -15,9 +15,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use standfast_types::{GroupName, InstanceName, Instant};
 use standfast_vrrp::{Input as RouterInput, Seat, StateName, Takeover};
 
-use crate::{Event, Fault, GroupConfig, Output, Trackers, instance::Instance, world::World};
-
-type Instances = BTreeMap<InstanceName, Instance>;
+use crate::{
+    Event, Fault, GroupConfig, Output, Trackers,
+    instance::Instance,
+    instances::{Instances, Slot},
+    world::World,
+};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
@@ -50,7 +53,7 @@ impl Groups {
         self.of.clear();
         for config in configs {
             let mut members: Vec<_> =
-                config.members.into_iter().filter(|name| instances.contains_key(name)).collect();
+                config.members.into_iter().filter(|name| instances.contains(name)).collect();
             members.sort_by_cached_key(|name| rank(name, instances));
             self.of.extend(members.iter().map(|member| (member.clone(), config.name.clone())));
             let known = old.remove(&config.name);
@@ -60,9 +63,8 @@ impl Groups {
             let group = Group { trackers: config.trackers, members, state, seen };
             self.groups.insert(config.name, group);
         }
-        for (name, instance) in instances.iter_mut() {
+        for instance in instances.values_mut() {
             instance.feed(now, RouterInput::Seat(None), world, out);
-            debug_assert_eq!(*name, instance.config.name, "instances are kept by name");
         }
         for group in self.groups.values() {
             group.seat(now, instances, world, out);
@@ -72,6 +74,14 @@ impl Groups {
     /// What every member of the instance's group follows.
     pub(crate) fn trackers(&self, name: &InstanceName) -> Option<&Trackers> {
         Some(&self.groups.get(self.of.get(name)?)?.trackers)
+    }
+
+    /// These instances, and all that are in a group with one of them.
+    pub(crate) fn together(&self, slots: BTreeSet<Slot>, instances: &Instances) -> BTreeSet<Slot> {
+        let groups = self.groups_of(&slots, instances);
+        let groups = groups.iter().filter_map(|name| self.groups.get(name));
+        let members = groups.flat_map(|group| &group.members);
+        members.filter_map(|name| instances.slot(name)).chain(slots).collect()
     }
 
     /// Forgets what an instance was that starts anew.
@@ -170,17 +180,28 @@ impl Groups {
         }
     }
 
-    /// Settles all groups.
-    pub(crate) fn settle_all(
+    /// Settles the groups of these instances.
+    pub(crate) fn settle_some(
         &mut self,
         now: Instant,
+        slots: &BTreeSet<Slot>,
         instances: &mut Instances,
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
-        for (name, group) in &mut self.groups {
-            group.settle(now, name, instances, world, out);
+        for name in self.groups_of(slots, instances) {
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.settle(now, &name, instances, world, out);
+            }
         }
+    }
+
+    fn groups_of(&self, slots: &BTreeSet<Slot>, instances: &Instances) -> BTreeSet<GroupName> {
+        if self.of.is_empty() {
+            return BTreeSet::new();
+        }
+        let names = slots.iter().filter_map(|&slot| Some(&instances.at(slot)?.config.name));
+        names.filter_map(|name| self.of.get(name)).cloned().collect()
     }
 }
 

@@ -32,8 +32,8 @@ pub(crate) struct Instance {
     pub(crate) refused: BTreeSet<IpAddr>,
     /// Addresses that others removed since it became master.
     restored: u32,
-    /// While letting go: the addresses that the successor has announced.
-    announced: BTreeSet<IpAddr>,
+    /// While letting go: the addresses that the successor has not announced yet.
+    awaited: BTreeSet<(IpAddr, IfIndex)>,
     /// Where its addresses were installed: an interface may have another name by now.
     installed: BTreeSet<(IfIndex, VirtualAddress)>,
     /// Its routes and rules.
@@ -57,7 +57,7 @@ impl Instance {
             renew_at: None,
             refused: BTreeSet::new(),
             restored: 0,
-            announced: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             installed: BTreeSet::new(),
             routing: Routing::default(),
             queue: VecDeque::new(),
@@ -170,30 +170,28 @@ impl Instance {
         }
     }
 
-    /// Somebody removed an address. Whether it was one that this instance holds.
+    /// Somebody removed an address from an interface, perhaps the one in this place.
     pub(crate) fn restore(
         &mut self,
         now: Instant,
         index: IfIndex,
-        address: IpAddr,
+        place: usize,
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
         if !self.holds() {
             return;
         }
-        let lost = self.config.addresses.iter().find(|held| {
-            held.tracked
-                && held.prefix.address() == address
-                && self.place(&held.interface, world) == Some(index)
-        });
-        let Some(lost) = lost.cloned() else { return };
+        let is_lost = |held: &&VirtualAddress| {
+            held.tracked && self.place(&held.interface, world) == Some(index)
+        };
+        let Some(lost) = self.config.addresses.get(place).filter(is_lost).cloned() else { return };
         self.restored = self.restored.saturating_add(1);
         let lease_seconds = self.lease_seconds();
         let prefix = lost.prefix;
         self.queue.extend(self.announcement(&lost, world));
         out.push_back(Output::AddAddress { index, address: lost, lease_seconds });
-        self.routing.readdress(address, out);
+        self.routing.readdress(prefix.address(), out);
         self.announce_next(now, out);
         let kind = InstanceEvent::AddressRestored { address: prefix, count: self.restored };
         self.emit(kind, out);
@@ -213,12 +211,15 @@ impl Instance {
             self.handle_claim(now, place, mac, Evidence::Announced, world, out);
             return;
         }
-        let expected: BTreeSet<_> = self.announcements(world).collect();
-        if !expected.iter().any(|&(at, own)| own == address && self.is_heard_on(at, index)) {
+        let anywhere = (address, IfIndex::new(0))..=(address, IfIndex::new(u32::MAX));
+        let places: Vec<_> = self.awaited.range(anywhere).copied().collect();
+        if !places.iter().any(|&(_, at)| self.is_heard_on(at, index)) {
             return;
         }
-        self.announced.insert(address);
-        if expected.iter().all(|(_, address)| self.announced.contains(address)) {
+        for place in &places {
+            self.awaited.remove(place);
+        }
+        if self.awaited.is_empty() {
             self.feed(now, Input::HandedOver, world, out);
         }
     }
@@ -394,7 +395,8 @@ impl Instance {
     /// Lets go, make before break.
     pub(crate) fn release(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
         // What the successor announces from now on counts, and nothing of ours may follow it.
-        self.announced.clear();
+        let all = self.announcements(world).map(|(index, address)| (address, index));
+        self.awaited = all.collect();
         self.queue.clear();
         self.queue_at = None;
         self.watch.stop();

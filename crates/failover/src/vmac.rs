@@ -165,6 +165,11 @@ impl Instance {
         index == heard || parent
     }
 
+    /// Whether an interface is one of its own.
+    pub(crate) fn owns(&self, index: IfIndex) -> bool {
+        self.links.iter().any(|own| own.index() == Some(index))
+    }
+
     /// Asks for what is missing.
     pub(crate) fn ensure_links(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
         if self.router.snapshot().state == StateName::Stop {

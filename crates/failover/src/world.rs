@@ -1,6 +1,9 @@
 //! What is known of the machine: its interfaces and their addresses.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use standfast_types::{Family, IfIndex, InterfaceName};
 
@@ -14,8 +17,11 @@ pub(crate) struct World {
 pub(crate) struct Link {
     pub(crate) name: InterfaceName,
     pub(crate) running: bool,
-    /// In the kernel's order: the first one is what the kernel itself would send from.
-    addresses: Vec<(IpAddr, bool)>,
+    /// What others put there, in the kernel's order: the first one is what the kernel itself would
+    /// send from.
+    foreign: Vec<IpAddr>,
+    /// What we put there: thousands, perhaps.
+    ours: BTreeSet<IpAddr>,
 }
 
 impl World {
@@ -34,7 +40,8 @@ impl World {
         let link = self.links.entry(index).or_insert_with(|| Link {
             name: name.clone(),
             running,
-            addresses: Vec::new(),
+            foreign: Vec::new(),
+            ours: BTreeSet::new(),
         });
         link.name = name;
         link.running = running;
@@ -53,19 +60,29 @@ impl World {
     /// Whether that was news; every renewal of a lease is reported, and is none.
     pub(crate) fn set_address(&mut self, index: IfIndex, address: IpAddr, ours: bool) -> bool {
         let Some(link) = self.links.get_mut(&index) else { return false };
-        match link.addresses.iter_mut().find(|(known, _)| *known == address) {
-            Some(known) => std::mem::replace(&mut known.1, ours) != ours,
-            None => {
-                link.addresses.push((address, ours));
-                true
-            }
+        if ours {
+            let known = link.foreign.len();
+            link.foreign.retain(|known| *known != address);
+            return link.ours.insert(address) || link.foreign.len() < known;
         }
+        if link.foreign.contains(&address) {
+            return false;
+        }
+        link.ours.remove(&address);
+        link.foreign.push(address);
+        true
     }
 
     pub(crate) fn remove_address(&mut self, index: IfIndex, address: IpAddr) {
-        if let Some(link) = self.links.get_mut(&index) {
-            link.addresses.retain(|(known, _)| *known != address);
+        if let Some(link) = self.links.get_mut(&index)
+            && !link.ours.remove(&address)
+        {
+            link.foreign.retain(|known| *known != address);
         }
+    }
+
+    pub(crate) fn name(&self, index: IfIndex) -> Option<&InterfaceName> {
+        self.links.get(&index).map(|link| &link.name)
     }
 
     pub(crate) fn index(&self, name: &InterfaceName) -> Option<IfIndex> {
@@ -82,14 +99,16 @@ impl World {
 
     /// Whether somebody other than us put this address there.
     pub(crate) fn is_foreign(&self, index: IfIndex, address: IpAddr) -> bool {
-        self.links.get(&index).is_some_and(|link| link.addresses.contains(&(address, false)))
+        self.links.get(&index).is_some_and(|link| link.foreign.contains(&address))
     }
 
     /// The interfaces that have this address, whoever put it there.
     pub(crate) fn holders(&self, address: IpAddr) -> impl Iterator<Item = IfIndex> {
         self.links
             .iter()
-            .filter(move |(_, link)| link.addresses.iter().any(|&(known, _)| known == address))
+            .filter(move |(_, link)| {
+                link.ours.contains(&address) || link.foreign.contains(&address)
+            })
             .map(|(&index, _)| index)
     }
 
@@ -105,10 +124,7 @@ impl World {
             IpAddr::V4(_) => family == Family::V4,
             IpAddr::V6(v6) => family == Family::V6 && v6.is_unicast_link_local(),
         };
-        self.link(name)?
-            .addresses
-            .iter()
-            .find(|&&(address, ours)| fits(address) && !ours && !is_virtual(address))
-            .map(|&(address, _)| address)
+        let foreign = self.link(name)?.foreign.iter().copied();
+        foreign.into_iter().find(|&address| fits(address) && !is_virtual(address))
     }
 }

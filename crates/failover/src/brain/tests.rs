@@ -1,5 +1,5 @@
-use standfast_types::{Priority, VirtualAddress};
-use standfast_vrrp::{Cause, Router};
+use standfast_types::{Family, Priority, VirtualAddress, Vrid};
+use standfast_vrrp::{Cause, Router, Transport};
 
 use super::*;
 use crate::{ScriptConfig, TrackInterface, TrackScript, Weight};
@@ -387,7 +387,7 @@ fn a_machine_that_cannot_listen_is_no_master_until_it_can() {
     let listening = |success| Input::Listening { index: ETH0, family: Family::V4, success };
     assert_eq!(removes(&machine.input(listening(false))), 1);
     assert_eq!(machine.snapshot("V").faults, [Fault::CannotListen("eth0".into())]);
-    let retry = machine.wait(LISTEN_RETRY);
+    let retry = machine.wait(Duration::from_secs(1));
     assert!(retry.iter().any(|output| matches!(output, Output::Listen { .. })));
     machine.input(listening(true));
     assert_eq!(machine.state("V"), StateName::Backup);

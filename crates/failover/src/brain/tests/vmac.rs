@@ -79,8 +79,8 @@ fn as_master_it_speaks_and_holds_its_addresses_there_and_hears_on_the_parent() {
     let send = position(&outputs, |o| matches!(o, Output::Send { index: OWN_LINK, .. }));
     let announce = position(&outputs, |o| matches!(o, Output::Announce { index: OWN_LINK, .. }));
     assert!(up < add && add < send && send < announce, "{outputs:?}");
-    assert!(machine.brain.listeners[&(ETH0, Family::V4)].vrids.len() == 1);
-    assert!(machine.brain.listeners[&(OWN_LINK, Family::V4)].vrids.is_empty());
+    assert!(machine.brain.listeners.vrids((ETH0, Family::V4)).len() == 1);
+    assert!(machine.brain.listeners.vrids((OWN_LINK, Family::V4)).is_empty());
 }
 
 #[test]
