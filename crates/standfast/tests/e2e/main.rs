@@ -3,6 +3,7 @@
 
 mod check;
 mod common;
+mod conflicts;
 mod dumps;
 mod findings;
 mod fmt;
