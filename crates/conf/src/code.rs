@@ -75,8 +75,7 @@ codes! {
     NoPreemptAsMaster = 302, "`nopreempt` and `preempt_delay` have no effect with `state MASTER`.";
     AddressOwner = 303, "Priority 255 means that the address belongs to this machine: it takes the address at once, and no tracker's weight changes its priority.";
     PasswordCut = 304, "VRRP carries eight bytes of password; the rest is cut off.";
-    AuthenticationWithVersion3 = 305, "VRRPv3 has no authentication; the block is ignored.";
-    AuthenticationHeader = 306, "Authentication by IPsec AH or `auth_hmac` is not active in this version. The instance is left out rather than run without authentication.";
+    AuthenticationWithVersion3 = 305, "VRRPv3 has no authentication of this kind, and VRRP over IPv6 no AH; the block is ignored.";
     AuthenticationIncomplete = 307, "Authentication needs a known type and a password; without them adverts are not authenticated.";
     VridMissing = 308, "An instance needs a virtual_router_id of 1 to 255; it is left out.";
     VridReused = 309, "Two instances use one virtual_router_id on one interface. keepalived refuses the file when they share a multicast group.";
@@ -93,10 +92,12 @@ codes! {
     PeerMoves = 321, "A unicast peer is a virtual address. Adverts for it reach whoever holds it, which may be the sender.";
     PeerUnheard = 322, "`min_ttl` is above `max_ttl`, so every advert of the peer is discarded.";
     StrictMode = 323, "Strict mode does not allow the keyword, so keepalived ignores it.";
-    HmacKey = 324, "A key of `auth_hmac` is defined twice, or the one that signs is not named or not defined.";
+    HmacKey = 324, "A key of `auth_hmac` is defined twice, or there is none to sign with: then the instance is left out.";
     OwnMac = 325, "An interface of `use_vmac` or `use_ipvlan` cannot be made as it is asked for.";
     RoutingName = 340, "A routing table, protocol, scope, realm or the like is called by a name that no file of iproute2 has; the line is left out.";
     RoutingLine = 341, "A route or rule lacks what the kernel needs, or mixes address families; the line is left out.";
+    HmacKeyFile = 350, "No key can be read from the file of a key of `auth_hmac`; the key is left out.";
+    HmacKeyShared = 351, "Others than its owner may use the file of a key of `auth_hmac`.";
     ScriptUnused = 401, "No instance tracks the script.";
     ScriptUndefined = 402, "The tracked script is not defined, so it is not tracked.";
     ScriptMissing = 403, "The script does not exist.";
@@ -173,7 +174,7 @@ codes! {
     WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
     NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
     IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";
-    PasswordDiffers = 604, "Nodes of one virtual router use different passwords and drop each other's adverts.";
+    PasswordDiffers = 604, "Nodes of one virtual router use different passwords or keys, or authenticate in different ways, and drop each other's adverts.";
     VersionDiffers = 605, "Nodes of one virtual router speak different versions and drop each other's adverts.";
     AddressesDiffer = 606, "Nodes of one virtual router hold different addresses.";
     TransportDiffers = 607, "Nodes of one virtual router do not hear each other: one uses multicast and the other unicast, or another group.";

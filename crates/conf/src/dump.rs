@@ -125,9 +125,7 @@ pub fn dump(loaded: &Loaded, defaults: bool) -> Dump {
 /// The model without passwords.
 fn without_secrets(mut model: crate::Model) -> crate::Model {
     for instance in &mut model.failover.instances {
-        if let Some(password) = &mut instance.router.password {
-            password.0 = *b"********";
-        }
+        instance.router.authentication = instance.router.authentication.masked();
     }
     model
 }

@@ -52,7 +52,7 @@ pub fn load(path: &Path, options: &Options, files: &dyn Files) -> Loaded {
     let syntax::Reading { tree, mut sources, findings, loops } = syntax::read(path, options, files);
     let mut diagnostics = findings.kept;
     let names = lower::names::Names::read(&tree, files);
-    let lower = || lower::lower(&tree, names, &mut diagnostics);
+    let lower = || lower::lower(&tree, files, names, &mut diagnostics);
     let of_tree = || lint::of_tree(&tree);
     let large = sources.iter().map(|(_, source)| source.bytes().len()).sum::<usize>() > LARGE;
     let (lowered, of_tree) = if large { both(lower, of_tree) } else { (lower(), of_tree()) };

@@ -30,7 +30,7 @@ pub struct InstanceOrigin {
     pub advert_interval: Option<Span>,
     /// `version`'s number.
     pub version: Option<Span>,
-    /// `auth_pass`'s password.
+    /// `auth_pass`'s password, or `auth_hmac`.
     pub password: Option<Span>,
     /// `nopreempt`
     pub nopreempt: Option<Span>,

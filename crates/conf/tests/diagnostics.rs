@@ -100,39 +100,6 @@ fn priority_255_is_pointed_out_and_so_is_its_quiet_form() {
 }
 
 #[test]
-fn a_long_password_is_cut_and_the_peers_view_named() {
-    let loaded = with(" authentication {\n auth_type PASS\n auth_pass secret1234\n }");
-    expect(&loaded, Code::PasswordCut, 7, "secret1234", "the first 8 bytes");
-    let password = loaded.model.expect("runs").failover.instances[0].router.password;
-    assert_eq!(password.expect("PASS").0, *b"secret12");
-}
-
-#[test]
-fn version_3_ignores_authentication() {
-    let loaded = with(" version 3\n authentication {\n auth_type PASS\n auth_pass x\n }");
-    expect(&loaded, Code::AuthenticationWithVersion3, 6, "authentication", "version 2");
-    assert_eq!(loaded.model.expect("runs").failover.instances[0].router.password, None);
-}
-
-#[test]
-fn an_instance_whose_authentication_we_lack_does_not_run() {
-    let loaded = with(" authentication {\n auth_type AH\n auth_pass x\n }");
-    expect(&loaded, Code::AuthenticationHeader, 6, "AH", "auth_type PASS");
-    for loaded in [loaded, with(" auth_hmac {\n mode enforce\n }")] {
-        let model = loaded.model.expect("other instances run");
-        assert_eq!((model.left_out.len(), model.failover.instances.len()), (1, 0));
-    }
-}
-
-#[test]
-fn half_an_authentication_is_none() {
-    let loaded = with(" authentication {\n auth_pass x\n }");
-    expect(&loaded, Code::AuthenticationIncomplete, 5, "authentication", "");
-    let unknown = with(" authentication {\n auth_type SECRET\n auth_pass x\n }");
-    expect(&unknown, Code::AuthenticationIncomplete, 6, "SECRET", "auth_type PASS");
-}
-
-#[test]
 fn a_virtual_router_id_is_needed_in_range_and_unique() {
     let missing = load("vrrp_instance V {\n interface e\n no_virtual_ipaddress\n}\n");
     expect(&missing, Code::VridMissing, 1, "V", "1 to 255");

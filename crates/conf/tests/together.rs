@@ -291,18 +291,3 @@ fn an_interface_of_ones_own_needs_a_free_name_one_kind_and_an_address() {
         assert_eq!(together(&with(sound)), [], "{sound}");
     }
 }
-
-#[test]
-fn the_key_that_signs_is_one_that_is_defined() {
-    let key = "k".repeat(32);
-    let with = |lines: &str| {
-        let lines = lines.replace("KEY", &key);
-        load(&instance(&format!(" auth_hmac {{\n {lines}\n }}")))
-    };
-    let missing = with("key 1 KEY");
-    expect(&missing, Code::HmacKey, 5, "auth_hmac", "`active_key` with");
-    expect(&with("key 1 KEY\n active_key 2"), Code::HmacKey, 7, "2", "define the key");
-    let twice = with("key 1 KEY\n key 1 KEY\n active_key 1");
-    expect(&twice, Code::HmacKey, 7, "1", "a number of its own");
-    assert_eq!(together(&with("key 1 KEY\n key 2 KEY\n active_key 2")), []);
-}

@@ -118,6 +118,11 @@ fn describe_election(event: Election, faults: &[Fault]) -> (Level, String) {
             let text = format!("{source} uses the checksum of keepalived before 1.3.6");
             (Level::Warning, format!("{text}; answered alike"))
         }
+        Election::ClockDiffers { source, ahead } => {
+            let (by, way) = (ahead.unsigned_abs(), if ahead > 0 { "ahead of" } else { "behind" });
+            let text = format!("the clock of {source} is {by} s {way} ours");
+            (Level::Warning, format!("{text}; beyond time_window its adverts are refused"))
+        }
         Election::Discarded { source, reason } => {
             (Level::Warning, format!("advert from {source} refused: {}", describe_discard(reason)))
         }
@@ -204,6 +209,20 @@ const fn describe_discard(reason: Discard) -> &'static str {
         Discard::Interval => "another advert_int than here",
         Discard::Own => "our own advert came back (a loop, or our address elsewhere)",
         Discard::Destination => "sent by multicast and expected by unicast, or the reverse",
+        Discard::HeaderMalformed => "no sound authentication header",
+        Discard::HeaderSpi => "an authentication header whose SPI is not the sender's address",
+        Discard::HeaderIcv => "another auth_pass than here, or changed on its way",
+        Discard::HeaderReplay => {
+            "a sequence number that was used already: recorded and sent again?"
+        }
+        Discard::HmacMissing => "not signed, and the mode of auth_hmac is enforce",
+        Discard::HmacMalformed => "its signature is of an unknown type",
+        Discard::HmacUnknownKey => "signed by a key that is not defined in auth_hmac here",
+        Discard::HmacInvalid => {
+            "wrongly signed: another key under this number, or changed on its way"
+        }
+        Discard::HmacStale => "signed at another time than now: compare the clocks (time_window)",
+        Discard::HmacReplay => "signed once and heard before: recorded and sent again?",
     }
 }
 

@@ -230,6 +230,7 @@ impl Told {
             | Election::AddressListDiffers { .. }
             | Election::IntervalLearned { .. }
             | Election::OldChecksumPeer { .. }
+            | Election::ClockDiffers { .. }
             | Election::Discarded { .. } => None,
         }
     }

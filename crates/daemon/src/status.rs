@@ -72,6 +72,7 @@ impl Board {
                 | Election::AddressListDiffers { .. }
                 | Election::IntervalLearned { .. }
                 | Election::OldChecksumPeer { .. }
+                | Election::ClockDiffers { .. }
                 | Election::Discarded { .. } => {}
             },
             InstanceEvent::Priority { to, .. } => status.priority = Some(*to),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName};
+use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName, WallClock};
 use standfast_vrrp::{Datagram, Input as RouterInput, StateName};
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct Brain {
     groups: Groups,
     bfd: Sessions,
     world: World,
+    /// What instances that are made later are told.
+    clock: WallClock,
     phase: Phase,
     listeners: Listeners,
     dependents: Arc<Dependents>,
@@ -81,6 +83,7 @@ impl Brain {
             groups: Groups::default(),
             bfd: Sessions::new(bfd, now.as_nanos()),
             world: World::default(),
+            clock: WallClock::default(),
             phase: Phase::Gathering,
             listeners: Listeners::default(),
             dependents: Arc::default(),
@@ -248,6 +251,13 @@ impl Brain {
                 }
             }
             Input::Seed(seed) => self.bfd.seed(seed),
+            Input::Clock(clock) => {
+                self.clock = clock;
+                let input = RouterInput::Clock(clock);
+                for instance in self.instances.values_mut() {
+                    instance.feed(now, input, &self.world, &mut self.outputs);
+                }
+            }
             Input::Release => {
                 self.bfd.release(now, &mut self.outputs);
                 for instance in self.instances.values_mut() {
@@ -363,7 +373,9 @@ impl Brain {
     }
 
     fn create(&mut self, now: Instant, name: InstanceName, config: InstanceConfig) {
-        let instance = Instance::new(config, now);
+        let mut instance = Instance::new(config, now);
+        let clock = RouterInput::Clock(self.clock);
+        instance.feed(now, clock, &self.world, &mut self.outputs);
         instance.clean(&self.world, &mut self.outputs);
         self.groups.forget(&name);
         self.instances.insert(instance);

@@ -5,9 +5,9 @@ use std::{net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize};
 use standfast_types::{
     BfdName, Family, GroupName, IfIndex, InstanceName, InterfaceName, MacAddress, Prefix, Priority,
-    RoutingEntry, ScriptName, VirtualAddress, Vrid,
+    RoutingEntry, ScriptName, VirtualAddress, Vrid, WallClock,
 };
-use standfast_vrrp::{Datagram, StateName};
+use standfast_vrrp::{Datagram, Envelope, StateName};
 
 use crate::{BfdEvent, BfdInput, BfdOutput, Evidence, OwnLinkKind, RoutingEvent};
 
@@ -129,6 +129,9 @@ pub enum Input<'a> {
     Bfd(BfdInput<'a>),
     /// Randomness for what others shall not guess; before the start.
     Seed(u64),
+    /// What the machine's clock says, for authentication. To be told before the start, and whenever
+    /// the clock was set.
+    Clock(WallClock),
     /// Let go of everything, make before break, and stop.
     Release,
 }
@@ -147,6 +150,8 @@ pub enum Output {
         name: InterfaceName,
         /// Virtual router ids.
         vrids: Vec<Vrid>,
+        /// Those of them that are heard behind IPsec authentication headers as well.
+        protected: Vec<Vrid>,
         /// Multicast groups.
         groups: Vec<IpAddr>,
     },
@@ -167,6 +172,8 @@ pub enum Output {
         destination: IpAddr,
         /// Time to live, or hop limit.
         ttl: u8,
+        /// What stands between the IP header and the message.
+        envelope: Envelope,
         /// What follows the IP header.
         payload: Vec<u8>,
     },

@@ -7,7 +7,7 @@ use std::{
 };
 
 use standfast_types::{IfIndex, Instant, MacAddress, VirtualAddress};
-use standfast_vrrp::{Input, Output as RouterOutput, Router, StateName, Transport};
+use standfast_vrrp::{Input, Output as RouterOutput, Packet, Router, StateName};
 
 use crate::{
     Event, Evidence, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent,
@@ -290,7 +290,7 @@ impl Instance {
     fn drain(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
         while let Some(output) = self.router.poll_output() {
             match output {
-                RouterOutput::Advertise { priority } => self.advertise(priority, out),
+                RouterOutput::Advertise { priority } => self.advertise(now, priority, out),
                 RouterOutput::Hold => {
                     self.restored = 0;
                     self.install(now, world, out);
@@ -319,21 +319,13 @@ impl Instance {
         }
     }
 
-    fn advertise(&self, priority: u8, out: &mut VecDeque<Output>) {
+    fn advertise(&mut self, now: Instant, priority: u8, out: &mut VecDeque<Output>) {
         let (Some(index), Some(source)) = (self.way_out(), self.source) else { return };
-        let mut send = |destination, ttl| {
-            let mut payload = Vec::new();
-            self.router.emit_advert(priority, source, destination, &mut payload);
-            out.push_back(Output::Send { index, source, destination, ttl, payload });
-        };
-        match &self.config.router.transport {
-            Transport::Multicast { group } => send(*group, 255),
-            Transport::Unicast { peers, ttl, .. } => {
-                for peer in peers {
-                    send(peer.address, *ttl);
-                }
-            }
-        }
+        let packets = self.router.adverts(now, priority, source);
+        out.extend(packets.into_iter().map(|packet| {
+            let Packet { destination, ttl, envelope, payload } = packet;
+            Output::Send { index, source, destination, ttl, envelope, payload }
+        }));
     }
 
     /// Installs or renews every address.

@@ -36,6 +36,8 @@ pub(crate) struct Listeners {
 struct Listener {
     name: InterfaceName,
     vrids: Vec<Vrid>,
+    /// Those that are heard behind authentication headers as well.
+    protected: Vec<Vrid>,
     groups: Vec<IpAddr>,
 }
 
@@ -90,9 +92,12 @@ impl Listeners {
             let listener = wanted.entry(port).or_insert_with(|| Listener {
                 name: instance.config.interface.clone(),
                 vrids: Vec::new(),
+                protected: Vec::new(),
                 groups: Vec::new(),
             });
+            let protected = router.authentication.is_header().then_some(router.vrid);
             listener.vrids.push(router.vrid);
+            listener.protected.extend(protected);
             if let Transport::Multicast { group } = router.transport
                 && !listener.groups.contains(&group)
             {
@@ -101,15 +106,18 @@ impl Listeners {
             // Nothing is heard there that the parent does not hear.
             if let Some((index, name)) = instance.sender() {
                 let name = name.clone();
-                let sender = Listener { name, vrids: Vec::new(), groups: Vec::new() };
+                let protected = Vec::from_iter(protected);
+                let sender = Listener { name, vrids: Vec::new(), protected, groups: Vec::new() };
                 wanted.insert((index, port.1), sender);
             }
         }
         self.addressees = Arc::new(addressees);
         for listener in wanted.values_mut() {
             // Instances with other groups, and those over unicast, may share an id.
-            listener.vrids.sort();
-            listener.vrids.dedup();
+            for vrids in [&mut listener.vrids, &mut listener.protected] {
+                vrids.sort();
+                vrids.dedup();
+            }
         }
         self.deaf.retain(|port| wanted.contains_key(port));
         for port in self.open.keys().filter(|port| !wanted.contains_key(port)) {
@@ -117,9 +125,9 @@ impl Listeners {
         }
         for (port, listener) in &wanted {
             if self.open.get(port) != Some(listener) {
-                let Listener { name, vrids, groups } = listener.clone();
+                let Listener { name, vrids, protected, groups } = listener.clone();
                 let (index, family) = *port;
-                out.push_back(Output::Listen { index, family, name, vrids, groups });
+                out.push_back(Output::Listen { index, family, name, vrids, protected, groups });
             }
         }
         self.open = wanted;
@@ -132,7 +140,7 @@ impl Listeners {
         datagram: Datagram<'_>,
         instances: &Instances,
     ) -> Option<Slot> {
-        let vrid = Vrid::new(datagram.payload.get(1).copied()?)?;
+        let vrid = Vrid::new(datagram.vrid()?)?;
         let port = (index, Family::of(datagram.source));
         let candidates = self.addressees.get(&(port, vrid))?;
         let ranked = candidates.iter().filter_map(|&slot| {

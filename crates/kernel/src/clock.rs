@@ -1,4 +1,4 @@
-//! The one legal clock, a timer on it, and the one legal source of chance.
+//! The legal clocks, a timer on the one that decides, and the one legal source of chance.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -10,7 +10,7 @@ use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
-use standfast_types::Instant;
+use standfast_types::{Instant, WallClock};
 
 use crate::error::{During, Error};
 
@@ -32,6 +32,15 @@ pub fn seed() -> Result<u64, Error> {
     let mut bytes = [0; 8];
     getrandom(&mut bytes, GetRandomFlags::empty()).during("get random numbers")?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+/// What the machine's clock says now, for what other machines must agree on. It may be set at any time.
+#[must_use]
+pub fn wall() -> WallClock {
+    let time = clock_gettime(ClockId::Realtime);
+    let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+    let part = Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0));
+    WallClock::new(now(), whole + part)
 }
 
 /// A timerfd: readable from the set instant on, until set again or cleared.

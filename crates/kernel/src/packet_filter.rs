@@ -6,6 +6,7 @@ use standfast_types::Vrid;
 const LD_WORD: u16 = 0x20;
 const LD_HALF: u16 = 0x28;
 const LD_BYTE: u16 = 0x30;
+const LD_HALF_AT_X: u16 = 0x48;
 const LD_BYTE_AT_X: u16 = 0x50;
 /// X becomes four times the low half of a byte: an IPv4 header's length.
 const LDX_HEADER_LENGTH: u16 = 0xb1;
@@ -31,6 +32,26 @@ pub(crate) fn adverts_of(vrids: &[Vrid]) -> Vec<SockFilter> {
         branch(0x31, 1, 0),
         step(RETURN, REJECT),
         step(LD_BYTE_AT_X, 1),
+    ];
+    among(&mut program, vrids);
+    program
+}
+
+/// The same behind an IPsec authentication header of 24 bytes, where only VRRPv2 can be.
+pub(crate) fn protected_adverts_of(vrids: &[Vrid]) -> Vec<SockFilter> {
+    let mut program = vec![
+        step(LD_BYTE, 9),
+        branch(51, 1, 0),
+        step(RETURN, REJECT),
+        step(LDX_HEADER_LENGTH, 0),
+        step(LD_HALF_AT_X, 0),
+        // VRRP is next, and the header has six words.
+        branch(0x7004, 1, 0),
+        step(RETURN, REJECT),
+        step(LD_BYTE_AT_X, 24),
+        branch(0x21, 1, 0),
+        step(RETURN, REJECT),
+        step(LD_BYTE_AT_X, 25),
     ];
     among(&mut program, vrids);
     program

@@ -9,7 +9,7 @@ use std::{
 
 use standfast_failover::{Brain, Config, Event, Input, InstanceEvent, Output};
 use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, Rng, ScriptName};
-use standfast_vrrp::{Datagram, Event as Election, StateName};
+use standfast_vrrp::{Datagram, Envelope, Event as Election, StateName};
 
 use crate::{
     node,
@@ -274,7 +274,8 @@ impl Machine {
             }
             Frame::Advert { source, destination, ttl, payload, .. } => {
                 let (source, destination, ttl) = (*source, *destination, *ttl);
-                let datagram = Datagram { source, destination, ttl, payload };
+                let envelope = Envelope::Bare;
+                let datagram = Datagram { source, destination, ttl, envelope, payload };
                 Input::Datagram { index, datagram }
             }
         };

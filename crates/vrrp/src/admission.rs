@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use standfast_types::{AdvertInterval, Family};
-use standfast_wire::vrrp::{Fields, Packet, PseudoHeader};
+use standfast_types::{AdvertInterval, Family, Instant};
+use standfast_wire::vrrp::{self, Fields, Packet, PseudoHeader};
 
-use crate::{ChecksumMode, Config, Datagram, Discard, Transport, Version};
+use crate::{
+    ChecksumMode, Config, Datagram, Discard, Transport, Version,
+    auth::{Auth, Skew, open},
+};
 
 /// A message that passed every check.
 #[derive(Clone, Copy, Debug)]
@@ -15,20 +18,28 @@ pub(crate) struct Advert {
     pub(crate) interval: AdvertInterval,
     pub(crate) same_addresses: bool,
     pub(crate) old_checksum: bool,
+    /// The sender's clock differs, which was not said yet.
+    pub(crate) skew: Option<Skew>,
 }
 
-/// Checks a message; the order is the RFC's: cheap and general first.
+/// Checks a message; the order is the RFC's: cheap and general first. What authenticates it is used up, whatever
+/// is wrong behind that.
 pub(crate) fn admit(
     config: &Config,
     own: Option<IpAddr>,
     datagram: Datagram<'_>,
+    auth: &mut Auth,
+    now: Instant,
 ) -> Result<Advert, Discard> {
-    let packet = Packet::parse(datagram.payload, config.family)?;
+    let opened = open(config, datagram)?;
+    let packet = Packet::parse(opened.message, config.family)?;
     if own == Some(datagram.source) {
         return Err(Discard::Own);
     }
     check_path(config, datagram)?;
-    let interval = check_fields(config, packet.fields())?;
+    check_kind(config, packet.fields())?;
+    let skew = opened.verify(config, packet.vrid(), datagram, auth, now)?;
+    let interval = check_interval(config, packet.fields())?;
     let old_checksum = check_sum(config, &packet, datagram)?;
     let same_addresses = packet.addresses().eq(config.addresses.iter().copied())
         || same_set(&packet, &config.addresses);
@@ -38,6 +49,7 @@ pub(crate) fn admit(
         interval,
         same_addresses,
         old_checksum,
+        skew,
     })
 }
 
@@ -66,26 +78,37 @@ fn check_path(config: &Config, datagram: Datagram<'_>) -> Result<(), Discard> {
     }
 }
 
-fn check_fields(config: &Config, fields: Fields) -> Result<AdvertInterval, Discard> {
+/// The version, and the fields of VRRPv2's own authentication.
+fn check_kind(config: &Config, fields: Fields) -> Result<(), Discard> {
     match (config.version, fields) {
-        (Version::V2, Fields::V2 { authentication, interval_seconds, password }) => {
-            let expected = u8::from(config.password.is_some());
-            if authentication != expected {
+        (Version::V2, Fields::V2 { authentication, password, .. }) => {
+            let own = config.authentication.fields();
+            if authentication != own.number() {
                 return Err(Discard::AuthenticationType);
             }
-            if config.password.is_some_and(|own| own.0 != password) {
-                return Err(Discard::Password);
+            match own {
+                vrrp::Authentication::Password(own) if own != password => Err(Discard::Password),
+                vrrp::Authentication::Password(_)
+                | vrrp::Authentication::None
+                | vrrp::Authentication::Header => Ok(()),
             }
-            if config.advert_interval.whole_seconds() != Some(interval_seconds) {
-                return Err(Discard::Interval);
-            }
-            Ok(config.advert_interval)
         }
-        (Version::V3, Fields::V3 { interval_centis }) => {
-            AdvertInterval::from_centis(interval_centis).map_err(|_| Discard::Interval)
-        }
+        (Version::V3, Fields::V3 { .. }) => Ok(()),
         (Version::V2, Fields::V3 { .. }) | (Version::V3, Fields::V2 { .. }) => {
             Err(Discard::Version)
+        }
+    }
+}
+
+fn check_interval(config: &Config, fields: Fields) -> Result<AdvertInterval, Discard> {
+    match fields {
+        Fields::V2 { interval_seconds, .. } => {
+            let own = config.advert_interval;
+            let same = own.whole_seconds() == Some(interval_seconds);
+            same.then_some(own).ok_or(Discard::Interval)
+        }
+        Fields::V3 { interval_centis } => {
+            AdvertInterval::from_centis(interval_centis).map_err(|_| Discard::Interval)
         }
     }
 }
@@ -101,7 +124,9 @@ fn check_sum(
         |destination| packet.checksum_is_intact(PseudoHeader::Present { source, destination });
     let unicast = matches!(config.transport, Transport::Unicast { .. });
     if config.family == Family::V6 {
-        return with(destination).then_some(false).ok_or(Discard::Checksum);
+        // Here it covers a trailer, too.
+        let all = vrrp::is_intact(datagram.payload, PseudoHeader::Present { source, destination });
+        return all.then_some(false).ok_or(Discard::Checksum);
     }
     let verdict = match (config.version, config.checksum) {
         (Version::V2, _) => packet.checksum_is_intact(PseudoHeader::Absent).then_some(false),

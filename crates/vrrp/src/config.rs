@@ -8,6 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use standfast_types::{AdvertInterval, Family, Priority, Vrid};
 
+use crate::Authentication;
+
 /// The configuration of one virtual router (RFC 9568, section 6.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -27,8 +29,8 @@ pub struct Config {
     pub preempt: Preempt,
     /// Addresses in our adverts, in the order of the configuration.
     pub addresses: Vec<IpAddr>,
-    /// `auth_type PASS`, VRRPv2 only.
-    pub password: Option<Password>,
+    /// How adverts prove where they come from.
+    pub authentication: Authentication,
     /// Where adverts go and which are accepted.
     pub transport: Transport,
     /// How the VRRPv3 checksum is made and checked.
@@ -64,16 +66,6 @@ pub enum Preempt {
     After(Duration),
     /// Never take over from a living master (`nopreempt`).
     Never,
-}
-
-/// The eight bytes of `auth_pass`, zero padded.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Password(pub [u8; 8]);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(..)")
-    }
 }
 
 /// Where adverts go.
@@ -190,7 +182,7 @@ impl Config {
             down_timer_adverts: 3,
             preempt: Preempt::Always,
             addresses: Vec::new(),
-            password: None,
+            authentication: Authentication::None,
             transport: Transport::Multicast { group: Transport::GROUP },
             checksum: ChecksumMode::PseudoHeader,
             announcements: Announcements::default(),

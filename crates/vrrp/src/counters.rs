@@ -57,7 +57,8 @@ impl Counters {
             | Event::LowerPriorityHeard { .. }
             | Event::AddressListDiffers { .. }
             | Event::IntervalLearned { .. }
-            | Event::OldChecksumPeer { .. } => {}
+            | Event::OldChecksumPeer { .. }
+            | Event::ClockDiffers { .. } => {}
         }
     }
 }

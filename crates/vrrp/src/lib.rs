@@ -22,6 +22,7 @@
 //! ```
 
 mod admission;
+mod auth;
 mod config;
 mod counters;
 mod output;
@@ -29,9 +30,10 @@ mod router;
 mod state;
 pub mod timers;
 
-pub use config::{
-    Announcements, ChecksumMode, Config, Password, Preempt, Transport, UnicastPeer, Version,
-};
+pub use auth::{AntiReplay, Authentication, Hmac, Key, Mode, Password};
+pub use config::{Announcements, ChecksumMode, Config, Preempt, Transport, UnicastPeer, Version};
 pub use counters::Counters;
-pub use output::{Cause, Datagram, Discard, Event, Input, Output, Reason, Seat, StateName};
+pub use output::{
+    Cause, Datagram, Discard, Envelope, Event, Input, Output, Packet, Reason, Seat, StateName,
+};
 pub use router::{Router, Snapshot, Takeover};

@@ -3,8 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{AdvertInterval, Priority};
-use standfast_wire::vrrp::Malformed;
+use standfast_types::{AdvertInterval, Priority, WallClock};
+use standfast_wire::{ah, vrrp::Malformed};
 
 /// What the world tells a virtual router.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,8 @@ pub enum Input<'a> {
     Release,
     /// While letting go: the successor has announced every address.
     HandedOver,
+    /// What the machine's clock says, for authentication.
+    Clock(WallClock),
     /// Its place in a sync group, if it is in one. Comes before [`Self::Start`].
     Seat(Option<Seat>),
     /// Its sync group takes over: a backup does so as well.
@@ -53,8 +55,48 @@ pub struct Datagram<'a> {
     pub destination: IpAddr,
     /// Time to live of the IP header.
     pub ttl: u8,
+    /// What stands between the IP header and the message.
+    pub envelope: Envelope,
     /// What follows the IP header.
     pub payload: &'a [u8],
+}
+
+/// What stands between the IP header of a packet and its VRRP message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Envelope {
+    /// Nothing (IP protocol 112).
+    #[default]
+    Bare,
+    /// An IPsec authentication header (IP protocol 51).
+    Header {
+        /// Identification in the IP header, which that header covers.
+        identification: u16,
+    },
+}
+
+impl Datagram<'_> {
+    /// The virtual router that it is for, if it is a VRRP message at all.
+    #[must_use]
+    pub fn vrid(&self) -> Option<u8> {
+        let before = match self.envelope {
+            Envelope::Bare => 0,
+            Envelope::Header { .. } => ah::LENGTH,
+        };
+        self.payload.get(before..)?.get(1).copied()
+    }
+}
+
+/// One packet of an advert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Destination address of the IP header.
+    pub destination: IpAddr,
+    /// Time to live of the IP header.
+    pub ttl: u8,
+    /// What stands between the IP header and the message.
+    pub envelope: Envelope,
+    /// What follows the IP header.
+    pub payload: Vec<u8>,
 }
 
 /// What a virtual router wants done.
@@ -150,6 +192,14 @@ pub enum Event {
         /// Who sent it.
         source: IpAddr,
     },
+    /// A sender's clock differs from ours by more than half of what `time_window` allows: beyond
+    /// that, its adverts are refused.
+    ClockDiffers {
+        /// Who sent it.
+        source: IpAddr,
+        /// How far its clock is ahead of ours, in seconds.
+        ahead: i32,
+    },
     /// A message was refused.
     Discarded {
         /// Who sent it.
@@ -243,11 +293,31 @@ pub enum Discard {
     Own,
     /// Sent to an address that this router does not listen to.
     Destination,
+    /// No sound authentication header.
+    HeaderMalformed,
+    /// An authentication header whose SPI is not the sender's address.
+    HeaderSpi,
+    /// The integrity check of the authentication header fails.
+    HeaderIcv,
+    /// A sequence number of AH that was heard, or used by us, already.
+    HeaderReplay,
+    /// An unsigned advert, where `auth_hmac` enforces signed ones.
+    HmacMissing,
+    /// A trailer of another type than `auth_hmac`'s.
+    HmacMalformed,
+    /// Signed by a key that is not defined here.
+    HmacUnknownKey,
+    /// The signature is wrong.
+    HmacInvalid,
+    /// Signed at a time that is too far from ours.
+    HmacStale,
+    /// Not after the last advert of this sender.
+    HmacReplay,
 }
 
 impl Discard {
     /// Every reason, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 24] = [
         Self::Truncated,
         Self::TooLong,
         Self::Version,
@@ -262,6 +332,16 @@ impl Discard {
         Self::Interval,
         Self::Own,
         Self::Destination,
+        Self::HeaderMalformed,
+        Self::HeaderSpi,
+        Self::HeaderIcv,
+        Self::HeaderReplay,
+        Self::HmacMissing,
+        Self::HmacMalformed,
+        Self::HmacUnknownKey,
+        Self::HmacInvalid,
+        Self::HmacStale,
+        Self::HmacReplay,
     ];
 
     /// A label for metrics and logs.
@@ -282,6 +362,16 @@ impl Discard {
             Self::Interval => "interval",
             Self::Own => "own",
             Self::Destination => "destination",
+            Self::HeaderMalformed => "ah-malformed",
+            Self::HeaderSpi => "ah-spi",
+            Self::HeaderIcv => "ah-icv",
+            Self::HeaderReplay => "ah-replay",
+            Self::HmacMissing => "hmac-missing",
+            Self::HmacMalformed => "hmac-malformed",
+            Self::HmacUnknownKey => "hmac-unknown-key",
+            Self::HmacInvalid => "hmac-invalid",
+            Self::HmacStale => "hmac-stale",
+            Self::HmacReplay => "hmac-replay",
         }
     }
 }
@@ -294,6 +384,15 @@ impl From<Malformed> for Discard {
             Malformed::Version(_) => Self::Version,
             Malformed::Type(_) => Self::Type,
             Malformed::Vrid => Self::Vrid,
+        }
+    }
+}
+
+impl From<ah::Malformed> for Discard {
+    fn from(malformed: ah::Malformed) -> Self {
+        match malformed {
+            ah::Malformed::Truncated => Self::Truncated,
+            ah::Malformed::Length | ah::Malformed::NextHeader(_) => Self::HeaderMalformed,
         }
     }
 }

@@ -24,9 +24,10 @@ use standfast_types::{AdvertInterval, Family, Instant, Priority};
 use standfast_wire::vrrp::{PseudoHeader, Repr, V2, V3};
 
 use crate::{
-    Cause, ChecksumMode, Config, Counters, Datagram, Discard, Event, Input, Output, Preempt,
-    Reason, Seat, StateName, Transport, Version,
+    Cause, ChecksumMode, Config, Counters, Datagram, Discard, Event, Input, Output, Packet,
+    Preempt, Reason, Seat, StateName, Transport, Version,
     admission::{Advert, admit},
+    auth::Auth,
     state::{Backup, DownTimer, Heard, Master, Releasing, State},
     timers,
 };
@@ -57,6 +58,7 @@ pub struct Router {
     seat: Option<Seat>,
     old_checksum_peers: BTreeSet<IpAddr>,
     counters: Counters,
+    auth: Auth,
     outputs: VecDeque<Output>,
 }
 
@@ -91,6 +93,7 @@ impl Router {
             seat: None,
             old_checksum_peers: BTreeSet::new(),
             counters: Counters::default(),
+            auth: Auth::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -186,6 +189,7 @@ impl Router {
                 }
             }
             Input::Source(source) => self.source = Some(source),
+            Input::Clock(clock) => self.auth.set_clock(clock),
             Input::Release => self.release(now),
             Input::Seat(seat) => self.seat = seat,
             Input::TakeOver => self.take_over(now),
@@ -233,6 +237,7 @@ impl Router {
             "another virtual router is another `Router`"
         );
         let interval = config.advert_interval;
+        self.auth.retain_senders(&config.transport);
         self.config = config;
         match &mut self.state {
             State::Master(master) => {
@@ -253,7 +258,31 @@ impl Router {
         }
     }
 
-    /// Writes the advert that goes to one destination.
+    /// An advert of this priority, from this address: one packet for each destination. They are
+    /// authenticated as one; a router that has no key to sign with sends nothing.
+    pub fn adverts(&mut self, now: Instant, priority: u8, source: IpAddr) -> Vec<Packet> {
+        let (destinations, ttl) = match &self.config.transport {
+            Transport::Multicast { group } => (vec![*group], 255),
+            Transport::Unicast { peers, ttl, .. } => {
+                (peers.iter().map(|peer| peer.address).collect(), *ttl)
+            }
+        };
+        let mut payload = Vec::new();
+        let any = destinations.first().copied().unwrap_or(source);
+        self.emit_advert(priority, source, any, &mut payload);
+        let Some(seal) = self.auth.seal(now, &self.config, source, &payload) else {
+            return Vec::new();
+        };
+        let packet = |destination| {
+            let mut payload = Vec::new();
+            self.emit_advert(priority, source, destination, &mut payload);
+            let envelope = seal.close(source, destination, &mut payload)?;
+            Some(Packet { destination, ttl, envelope, payload })
+        };
+        destinations.into_iter().filter_map(packet).collect()
+    }
+
+    /// The message for one destination, before it is sealed.
     pub fn emit_advert(
         &self,
         priority: u8,
@@ -267,8 +296,8 @@ impl Router {
         match self.config.version {
             Version::V2 => {
                 let interval_seconds = advert_interval.whole_seconds().unwrap_or(u8::MAX);
-                let password = self.config.password.map(|password| password.0);
-                Repr::V2(V2 { vrid, priority, interval_seconds, password, addresses })
+                let authentication = self.config.authentication.fields();
+                Repr::V2(V2 { vrid, priority, interval_seconds, authentication, addresses })
                     .emit(self.pseudo_header(source, destination), out);
             }
             Version::V3 => {
@@ -456,7 +485,7 @@ impl Router {
     }
 
     fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        let admitted = admit(&self.config, self.source, datagram);
+        let admitted = admit(&self.config, self.source, datagram, &mut self.auth, now);
         self.counters.received += u64::from(!matches!(admitted, Err(Discard::Own)));
         let advert = match admitted {
             Ok(advert) => advert,
@@ -468,6 +497,10 @@ impl Router {
         };
         if advert.old_checksum && self.old_checksum_peers.insert(advert.source) {
             let event = Event::OldChecksumPeer { source: advert.source };
+            self.outputs.push_back(Output::Event(event));
+        }
+        if let Some(ahead) = advert.skew {
+            let event = Event::ClockDiffers { source: advert.source, ahead };
             self.outputs.push_back(Output::Event(event));
         }
         self.counters.zero_received += u64::from(advert.priority == 0);

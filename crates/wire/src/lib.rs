@@ -7,13 +7,13 @@
 //!
 //! ```
 //! use standfast_types::{Family, Vrid};
-//! use standfast_wire::vrrp::{Packet, PseudoHeader, Repr, V2};
+//! use standfast_wire::vrrp::{Authentication, Packet, PseudoHeader, Repr, V2};
 //!
 //! let advert = Repr::V2(V2 {
 //!     vrid: Vrid::new(51).expect("51 is a virtual router id"),
 //!     priority: 100,
 //!     interval_seconds: 1,
-//!     password: None,
+//!     authentication: Authentication::None,
 //!     addresses: &["192.0.2.1".parse().expect("an address")],
 //! });
 //! let mut bytes = Vec::new();

@@ -154,7 +154,24 @@ impl<'a> Packet<'a> {
     /// Whether the checksum is that of these bytes, with this pseudo header in VRRPv3.
     #[must_use]
     pub fn checksum_is_intact(&self, pseudo_header: PseudoHeader) -> bool {
-        pseudo_header.sum(self.bytes.len()).with(self.bytes).is_intact()
+        is_intact(self.bytes, pseudo_header)
+    }
+}
+
+/// Whether the checksum in a message is that of all these bytes.
+#[must_use]
+pub fn is_intact(bytes: &[u8], pseudo_header: PseudoHeader) -> bool {
+    pseudo_header.sum(bytes.len()).with(bytes).is_intact()
+}
+
+/// Makes the checksum in a message that of all these bytes.
+pub fn set_checksum(pseudo_header: PseudoHeader, bytes: &mut [u8]) {
+    if let Some(field) = bytes.get_mut(6..8) {
+        field.fill(0);
+    }
+    let checksum = pseudo_header.sum(bytes.len()).with(bytes).finish();
+    if let Some(field) = bytes.get_mut(6..8) {
+        field.copy_from_slice(&checksum.to_be_bytes());
     }
 }
 
@@ -204,6 +221,37 @@ pub enum Repr<'a> {
     V3(V3<'a>),
 }
 
+/// What a VRRPv2 advertisement says of its authentication (RFC 2338, section 5.3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// Type 0: none.
+    None,
+    /// Type 1: these bytes.
+    Password([u8; PASSWORD]),
+    /// Type 2: an IPsec authentication header is in front of it.
+    Header,
+}
+
+impl Authentication {
+    /// Its number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Password(_) => 1,
+            Self::Header => 2,
+        }
+    }
+
+    /// The eight bytes behind the addresses.
+    const fn bytes(self) -> [u8; PASSWORD] {
+        match self {
+            Self::Password(bytes) => bytes,
+            Self::None | Self::Header => [0; PASSWORD],
+        }
+    }
+}
+
 /// A VRRPv2 advertisement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct V2<'a> {
@@ -213,8 +261,8 @@ pub struct V2<'a> {
     pub priority: u8,
     /// Advert interval in seconds.
     pub interval_seconds: u8,
-    /// Authentication type 1 with these bytes, or type 0.
-    pub password: Option<[u8; 8]>,
+    /// What its authentication fields say.
+    pub authentication: Authentication,
     /// Addresses of the virtual router.
     pub addresses: &'a [IpAddr],
 }
@@ -236,8 +284,8 @@ impl Repr<'_> {
     /// Replaces the buffer's contents by the message.
     pub fn emit(&self, pseudo_header: PseudoHeader, out: &mut Vec<u8>) {
         let (version, vrid, priority, [fourth, fifth], addresses) = match *self {
-            Self::V2(V2 { vrid, priority, interval_seconds, password, addresses }) => {
-                let specific = [u8::from(password.is_some()), interval_seconds];
+            Self::V2(V2 { vrid, priority, interval_seconds, authentication, addresses }) => {
+                let specific = [authentication.number(), interval_seconds];
                 (2_u8, vrid, priority, specific, addresses)
             }
             Self::V3(V3 { vrid, priority, interval_centis, addresses }) => {
@@ -252,13 +300,10 @@ impl Repr<'_> {
         for &address in addresses.iter().take(usize::from(count)) {
             push_octets(address, out);
         }
-        if let Self::V2(V2 { password, .. }) = self {
-            out.extend(password.unwrap_or_default());
+        if let Self::V2(V2 { authentication, .. }) = self {
+            out.extend(authentication.bytes());
         }
-        let checksum = pseudo_header.sum(out.len()).with(out).finish();
-        if let Some(field) = out.get_mut(6..8) {
-            field.copy_from_slice(&checksum.to_be_bytes());
-        }
+        set_checksum(pseudo_header, out);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use standfast_failover::InstanceConfig;
 use standfast_types::{Priority, Vrid};
-use standfast_vrrp::{Preempt, Transport, Version};
+use standfast_vrrp::{Authentication, Preempt, Transport, Version};
 
 use super::weight::{self, Tracker};
 use crate::{Code, Diagnostic, InstanceOrigin, Loaded, Span, shown};
@@ -111,10 +111,7 @@ fn compare(member: Member<'_>, master: Member<'_>, found: &mut Vec<(usize, Diagn
         );
         found.push(member.warn(Code::IntervalDiffers, member.origin.advert_interval, message));
     }
-    if own.password != other.password {
-        let message = format!("the password differs from the one in {there}; both would be master");
-        found.push(member.warn(Code::PasswordDiffers, member.origin.password, message));
-    }
+    authentication_differs(member, master, found);
     addresses_differ(member, master, found);
     transport_differs(member, master, found);
     if own.priority.is_owner() && other.priority.is_owner() {
@@ -150,6 +147,28 @@ fn addresses_differ(member: Member<'_>, master: Member<'_>, found: &mut Vec<(usi
         (false, false) => format!("only here: {here}; only in {}: {there}", master.name()),
     };
     found.push(member.warn(Code::AddressesDiffer, member.origin.addresses, message));
+}
+
+fn authentication_differs(
+    member: Member<'_>,
+    master: Member<'_>,
+    found: &mut Vec<(usize, Diagnostic)>,
+) {
+    let own = &member.instance.router.authentication;
+    let other = &master.instance.router.authentication;
+    let what = match (own.accepts(other), other.accepts(own), own, other) {
+        (true, true, _, _) => return,
+        (_, _, Authentication::Password(_), Authentication::Password(_))
+        | (_, _, Authentication::Header(_), Authentication::Header(_)) => {
+            "the password differs from the one in"
+        }
+        (_, _, Authentication::Hmac(_), Authentication::Hmac(_)) => {
+            "the keys or the mode of `auth_hmac` do not fit those in"
+        }
+        (_, _, _, _) => "adverts are not authenticated as in",
+    };
+    let message = format!("{what} {}; both would be master", master.name());
+    found.push(member.warn(Code::PasswordDiffers, member.origin.password, message));
 }
 
 fn transport_differs(member: Member<'_>, master: Member<'_>, found: &mut Vec<(usize, Diagnostic)>) {

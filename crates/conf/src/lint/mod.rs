@@ -4,7 +4,6 @@ mod cluster;
 mod command;
 mod empty;
 mod groups;
-mod hmac;
 mod host;
 mod instance;
 mod interface;
@@ -62,7 +61,6 @@ pub(crate) fn lint(
     instance::lint(view, diagnostics);
     strict::lint(view, diagnostics);
     vmac::lint(view, options.host.as_ref(), diagnostics);
-    hmac::lint(view, diagnostics);
     timing::lint(view, diagnostics);
     script::lint(view, options.host.as_ref(), files, sources, diagnostics);
     mail::lint(view, diagnostics);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use standfast_types::{Family, Priority, RoutingEntry, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
-use super::{Lowering, arguments::Read, command, global, tracker, vmac};
+use super::{Lowering, arguments::Read, authentication, command, global, tracker, vmac};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
@@ -80,11 +80,7 @@ pub(super) struct Draft {
     pub(super) unicast_word: Option<Word>,
     pub(super) check_source: bool,
     pub(super) fault_without_peer: bool,
-    pub(super) authentication: Option<Span>,
-    /// It asks for authentication that is not active.
-    pub(super) unauthenticated: bool,
-    pub(super) auth_type: Option<Word>,
-    pub(super) auth_pass: Option<Word>,
+    pub(super) authentication: authentication::Draft,
     pub(super) trackers: tracker::Drafts,
     pub(super) notify: Notify,
     pub(super) own: vmac::Wish,
@@ -108,7 +104,6 @@ impl Lowering<'_> {
                 let read = self.read(keyword, inner);
                 self.instance_keyword(&mut draft, keyword, inner, &read);
             } else {
-                self.refuse_unauthenticated(&mut draft, inner);
                 self.announce(block, keyword, inner);
             }
         }
@@ -155,23 +150,11 @@ impl Lowering<'_> {
             unicast_word: None,
             check_source: defaults.check_unicast_src,
             fault_without_peer: false,
-            authentication: None,
-            unauthenticated: false,
-            auth_type: None,
-            auth_pass: None,
+            authentication: authentication::Draft::default(),
             trackers: tracker::Drafts::default(),
             notify: Notify { mail: self.mail.alert(), ..defaults.notify.clone() },
             own: vmac::Wish::default(),
         }
-    }
-
-    /// `auth_hmac` asks for adverts that nobody can forge; without it they could be.
-    fn refuse_unauthenticated(&mut self, draft: &mut Draft, statement: &Statement) {
-        let Some(word) = statement.keyword().filter(|word| word.text == "auth_hmac") else {
-            return;
-        };
-        draft.unauthenticated = true;
-        self.diagnostics.push(unauthenticated(&draft.name, word.span, "auth_hmac"));
     }
 
     fn instance_keyword(
@@ -231,7 +214,10 @@ impl Lowering<'_> {
             "unicast_peer" => self.peers(draft, keyword, statement),
             "check_unicast_src" => draft.check_source = true,
             "unicast_fault_no_peer" => draft.fault_without_peer = true,
-            "authentication" => self.authentication(draft, keyword, statement),
+            "authentication" => {
+                self.authentication(&mut draft.authentication, keyword, statement);
+            }
+            "auth_hmac" => self.auth_hmac(&mut draft.authentication, keyword, statement),
             "track_interface" | "track_script" | "track_bfd" => {
                 self.track(&mut draft.trackers, keyword, statement);
             }
@@ -328,25 +314,6 @@ impl Lowering<'_> {
         self.diagnostics
             .push(Diagnostic::warning(Code::BadAddress, word, message).class(Class::Error));
     }
-
-    fn authentication(
-        &mut self,
-        draft: &mut Draft,
-        keyword: &'static Keyword,
-        statement: &Statement,
-    ) {
-        let Some(block) = keyword.block() else { return };
-        draft.authentication = statement.keyword().map(|word| word.span);
-        for inner in statement.statements() {
-            let Some(keyword) = self.known(block, inner) else { continue };
-            let word = self.read(keyword, inner).word().cloned();
-            match keyword.name {
-                "auth_type" => draft.auth_type = inner.parameters().first().cloned(),
-                "auth_pass" => draft.auth_pass = word,
-                _ => {}
-            }
-        }
-    }
 }
 
 /// Whether an unknown block is probably meant to be `virtual_ipaddress`.
@@ -374,17 +341,6 @@ fn garp(garp: &mut Announcements, name: &str, read: &Read<'_>) {
         "garp_lower_prio_delay" => garp.lower_prio_delay = time,
         _ => {}
     }
-}
-
-/// Authentication that is asked for and not active: the instance must not run without it.
-pub(super) fn unauthenticated(name: &Word, span: Span, what: &str) -> Diagnostic {
-    let message = format!(
-        "`{what}` is not active in this version; instance `{}` would run unauthenticated and is left out",
-        name.text
-    );
-    Diagnostic::warning(Code::AuthenticationHeader, span, message)
-        .label("the instance does not run")
-        .hint("use `auth_type PASS` on every node, or no authentication")
 }
 
 impl Draft {

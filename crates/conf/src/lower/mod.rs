@@ -3,6 +3,7 @@
 mod address;
 mod announce;
 pub(crate) mod arguments;
+mod authentication;
 mod bfd;
 pub(crate) mod command;
 mod global;
@@ -26,7 +27,7 @@ use rustc_hash::FxHashMap;
 use standfast_types::{Family, InstanceName, InterfaceName, Vrid};
 
 use crate::{
-    Code, Diagnostic, Model, Origins,
+    Code, Diagnostic, Files, Model, Origins,
     model::Notify,
     source::Span,
     syntax::{Statement, Word},
@@ -49,6 +50,8 @@ pub(crate) struct Lowered {
 /// What lowering has found so far.
 pub(crate) struct Lowering<'a> {
     pub(crate) diagnostics: &'a mut Vec<Diagnostic>,
+    /// Where keys lie.
+    files: &'a dyn Files,
     pub(crate) defaults: global::Defaults,
     pub(crate) model: Model,
     pub(crate) origins: Origins,
@@ -82,11 +85,13 @@ pub(crate) struct Lowering<'a> {
 /// Lowers all statements. The model is incomplete when a diagnostic is an error.
 pub(crate) fn lower(
     statements: &[Statement],
+    files: &dyn Files,
     names: names::Names,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Lowered {
     let mut lowering = Lowering {
         diagnostics,
+        files,
         defaults: global::Defaults::default(),
         model: Model::default(),
         origins: Origins::default(),

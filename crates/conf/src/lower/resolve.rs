@@ -6,11 +6,11 @@ use standfast_failover::{InstanceConfig, Trackers};
 use standfast_types::{
     AdvertInterval, Family, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
 };
-use standfast_vrrp::{ChecksumMode, Config, Password, Preempt, Transport, Version};
+use standfast_vrrp::{ChecksumMode, Config, Preempt, Transport, Version};
 
 use super::{
     Lowering,
-    instance::{Draft, OldChecksum, State, unauthenticated},
+    instance::{Draft, OldChecksum, State},
 };
 use crate::{
     Code, Diagnostic,
@@ -22,8 +22,8 @@ use crate::{
 
 /// Addresses that one advert can carry.
 const ADVERTISED_MAX: usize = 255;
-/// Over IPv6, that fit into a frame of Ethernet with its headers and a trailer of `auth_hmac`.
-const ADVERTISED6_MAX: usize = (1500 - 40 - 8 - 28) / 16;
+/// Bytes that a frame of Ethernet has for the addresses of an advert over IPv6.
+const ADVERTISED6_BYTES: usize = 1500 - 40 - 8;
 
 impl Lowering<'_> {
     /// Turns a block into an instance of the model, unless it cannot run.
@@ -42,14 +42,19 @@ impl Lowering<'_> {
         router.advert_interval = self.resolve_interval(&draft, version);
         router.down_timer_adverts = draft.down_timer_adverts;
         router.preempt = self.resolve_preempt(&draft);
-        router.password = self.resolve_password(&draft, version);
+        let interval = router.advert_interval;
+        let Some(authentication) = self.resolve_authentication(&draft, version, interval) else {
+            self.model.left_out.push(name);
+            return;
+        };
+        router.authentication = authentication;
         router.transport = self.resolve_transport(&draft);
         router.checksum = resolve_checksum(&draft);
         router.announcements = draft.announcements;
         router.lower_prio_no_advert = draft.lower_prio_no_advert;
         router.skip_check_adv_addr = draft.skip_check_adv_addr;
         router.owner_ignore_adverts = draft.owner_ignore_adverts.unwrap_or(false);
-        router.addresses = draft.advertised();
+        router.addresses = draft.advertised(version);
         self.check_addresses(&draft);
         self.reused_vrid(&draft, vrid, &interface, &router.transport);
         let mut addresses = draft.held(&interface);
@@ -80,16 +85,9 @@ impl Lowering<'_> {
 
     /// Whether what the instance asks for is active in this version.
     fn can_run(&mut self, draft: &Draft) -> bool {
-        let version = self.version(draft);
-        // keepalived ignores the old authentication too with VRRPv3.
-        let ah =
-            draft.auth_type.as_ref().filter(|word| word.text == "AH" && version == Version::V2);
-        if let Some(word) = ah {
-            self.diagnostics.push(unauthenticated(&draft.name, word.span, "auth_type AH"));
-        }
         let peers = !draft.peers.is_empty() || draft.peers_span.is_none();
         self.peers_unsaid(draft);
-        ah.is_none() && !draft.unauthenticated && (peers || self.peers_missing(draft))
+        peers || self.peers_missing(draft)
     }
 
     /// Over IPv6 it is 3 unless the instance itself says otherwise: RFC 3768 is for IPv4.
@@ -257,57 +255,6 @@ impl Lowering<'_> {
         }
     }
 
-    fn resolve_password(&mut self, draft: &Draft, version: Version) -> Option<Password> {
-        let block = draft.authentication?;
-        if version == Version::V3 {
-            let message = "VRRPv3 has no authentication; the block is ignored";
-            self.diagnostics.push(
-                Diagnostic::warning(Code::AuthenticationWithVersion3, block, message)
-                    .hint("delete the block, or write `version 2`"),
-            );
-            return None;
-        }
-        match (&draft.auth_type, &draft.auth_pass) {
-            (Some(kind), Some(word)) if kind.text == "PASS" => Some(self.password(word)),
-            (Some(kind), _) if kind.text != "PASS" => {
-                let message = format!("`{}` is no authentication type; none is used", kind.text);
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::AuthenticationIncomplete, kind, message)
-                        .hint("write `auth_type PASS`")
-                        .class(Class::Error),
-                );
-                None
-            }
-            (kind, pass) => {
-                let missing = if kind.is_none() { "auth_type" } else { "auth_pass" };
-                if kind.is_some() || pass.is_some() {
-                    let message = format!("`{missing}` is missing; adverts are not authenticated");
-                    let found = Diagnostic::warning(Code::AuthenticationIncomplete, block, message);
-                    // Of a password alone it says nothing.
-                    let theirs = kind.is_some().then_some(Class::Error);
-                    self.diagnostics.push(Diagnostic { keepalived: theirs, ..found });
-                }
-                None
-            }
-        }
-    }
-
-    fn password(&mut self, word: &Word) -> Password {
-        let bytes = word.text.as_bytes();
-        if bytes.len() > 8 {
-            let message = format!("the password has {} bytes; VRRP carries 8", bytes.len());
-            self.diagnostics.push(
-                Diagnostic::warning(Code::PasswordCut, word, message)
-                    .label("the peers see only the first 8 bytes")
-                    .hint("write only the first 8 bytes, on every node")
-                    .class(Class::Error),
-            );
-        }
-        let mut padded = [0; 8];
-        padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        Password(padded)
-    }
-
     fn resolve_transport(&mut self, draft: &Draft) -> Transport {
         if draft.peers.is_empty() {
             let default = match draft.family() {
@@ -437,11 +384,13 @@ fn resolve_checksum(draft: &Draft) -> ChecksumMode {
 
 impl Draft {
     /// The addresses in adverts; those beyond what fits are held all the same.
-    fn advertised(&self) -> Vec<IpAddr> {
+    fn advertised(&self, version: Version) -> Vec<IpAddr> {
         let ips = self.addresses.iter().map(|(_, address)| address.prefix.address());
+        let password = if version == Version::V2 { 8 } else { 0 };
+        let taken = password + self.authentication.trailer_length();
         let most = match self.family() {
             Family::V4 => ADVERTISED_MAX,
-            Family::V6 => ADVERTISED6_MAX,
+            Family::V6 => (ADVERTISED6_BYTES - taken) / 16,
         };
         ips.take(most).collect()
     }
@@ -464,7 +413,7 @@ impl Draft {
             priority: self.priority.map(|(_, span)| span),
             advert_interval: self.advert_interval.map(|(_, span)| span),
             version: self.version.map(|(_, span)| span),
-            password: self.auth_pass.as_ref().map(|word| word.span),
+            password: self.authentication.origin(),
             nopreempt: self.nopreempt,
             source: self.source.map(|(_, span)| span),
             group: self.group.map(|(_, span)| span),

@@ -184,8 +184,8 @@ impl Subject<'_> {
                 .map(|track| track.interface.to_string())
                 .collect(),
             track_script: scripts.map(|script| command(&script.command)).collect(),
-            auth_type: u8::from(router.password.is_some()),
-            auth_data: router.password.map(|_| "********"),
+            auth_type: router.authentication.number(),
+            auth_data: (router.authentication.number() > 0).then_some("********"),
         };
         Instance { data, stats: Stats::of(instance) }
     }

@@ -27,8 +27,8 @@ use standfast_kernel::{
         signal::{self, SignalFd},
     },
 };
-use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName};
-use standfast_vrrp::Datagram;
+use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, WallClock};
+use standfast_vrrp::{Datagram, Envelope};
 
 use crate::{
     channel::Channel,
@@ -43,6 +43,9 @@ const RESYNC_RETRY: Duration = Duration::from_millis(100);
 const FIRST_SURVEYS: usize = 20;
 /// Changes of the kernel that are followed in one go; then it is the adverts' turn again.
 const CHANGES: usize = 256;
+/// How far the machine's clock may be from what the brain was told: both run at the same rate, and windows of
+/// authentication are counted in seconds.
+const CLOCK_DRIFT: Duration = Duration::from_millis(100);
 /// How long pulse waits for its first message.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -109,6 +112,8 @@ struct Pulse<'a> {
     releasing: bool,
     /// The supervisor is gone.
     orphaned: bool,
+    /// What the brain was told of the machine's clock.
+    clock: WallClock,
     /// What the kernel has is not known for sure; it is read again then.
     resync_at: Option<Instant>,
 }
@@ -141,9 +146,11 @@ impl<'a> Pulse<'a> {
             flood: Flood::default(),
             releasing: false,
             orphaned: false,
+            clock: WallClock::default(),
             resync_at: None,
         };
         pulse.input(Input::Seed(clock::seed()?));
+        pulse.follow_clock();
         pulse.hurry(realtime_priority, nice);
         pulse.first_survey()?;
         for (name, success) in scripts {
@@ -194,6 +201,7 @@ impl<'a> Pulse<'a> {
             let deadline = self.brain.next_deadline().into_iter().chain(self.resync_at).min();
             self.timer.set(deadline)?;
             self.wait()?;
+            self.follow_clock();
             // What has arrived comes before what is due: an advert that waits in a socket because we
             // were late counts before the timer that it resets.
             self.receive_adverts();
@@ -228,12 +236,26 @@ impl<'a> Pulse<'a> {
         Ok(())
     }
 
+    /// Tells the brain when somebody has set the machine's clock.
+    fn follow_clock(&mut self) {
+        let read = clock::wall();
+        let now = clock::now();
+        if self.clock.unix(now).abs_diff(read.unix(now)) > CLOCK_DRIFT {
+            self.clock = read;
+            self.input(Input::Clock(read));
+        }
+    }
+
     fn receive_adverts(&mut self) {
         for (index, packet, payload) in self.world.adverts() {
             let datagram = Datagram {
                 source: packet.source,
                 destination: packet.destination,
                 ttl: packet.ttl,
+                envelope: match packet.protected {
+                    Some(identification) => Envelope::Header { identification },
+                    None => Envelope::Bare,
+                },
                 payload: &payload,
             };
             self.input(Input::Datagram { index, datagram });

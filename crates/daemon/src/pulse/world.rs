@@ -20,6 +20,7 @@ use standfast_kernel::{
 use standfast_types::{
     Family, IfIndex, InterfaceName, MacAddress, RoutingEntry, VirtualAddress, Vrid,
 };
+use standfast_vrrp::Envelope;
 use standfast_wire::{arp, neighbour};
 
 use super::{routing::Routing, vmac::OwnLinks};
@@ -52,6 +53,8 @@ pub(super) struct Port {
     pub(super) made_on: Option<(LinkKind, IfIndex)>,
     pub(super) mac: Option<arp::MacOctets>,
     vrrp: BTreeMap<Family, VrrpSocket>,
+    /// VRRP behind authentication headers, where an instance wants them.
+    protected: Option<VrrpSocket>,
     arp: Option<ArpSocket>,
     neighbour: Option<NeighbourSocket>,
     /// Sending failed and nothing has succeeded since: said once.
@@ -89,7 +92,7 @@ impl World {
         let ports = self.ports.values().flat_map(|port| {
             let arp = port.arp.as_ref().map(AsFd::as_fd);
             let neighbour = port.neighbour.as_ref().map(AsFd::as_fd);
-            port.vrrp.values().map(AsFd::as_fd).chain(arp).chain(neighbour)
+            port.hearing().map(AsFd::as_fd).chain(arp).chain(neighbour)
         });
         ports.chain([self.monitor.as_fd()])
     }
@@ -152,7 +155,7 @@ impl World {
         for (index, socket) in self
             .ports
             .iter()
-            .flat_map(|(&index, port)| port.vrrp.values().map(move |socket| (index, socket)))
+            .flat_map(|(&index, port)| port.hearing().map(move |socket| (index, socket)))
         {
             // Each interface has its share: a flood on one must not cost another its adverts.
             for _ in 0..BURST {
@@ -179,22 +182,36 @@ impl World {
     /// Does what the brain wants.
     pub(crate) fn apply(&mut self, output: Output) -> Result<(), Refusal> {
         match output {
-            Output::Listen { index, family, name, vrids, groups } => {
-                self.listen(index, family, &name, &vrids, &groups).map_err(|error| {
+            Output::Listen { index, family, name, vrids, protected, groups } => self
+                .listen(index, family, &name, &vrids, &groups)
+                .and_then(|()| match family {
+                    Family::V4 => self.listen_protected(index, &name, &protected, &groups),
+                    Family::V6 => Ok(()),
+                })
+                .map_err(|error| {
                     let error = format!("no VRRP over {family} on interface {name}: {error}");
                     Refusal::Listen { index, family, error }
-                })
-            }
+                }),
             Output::Unlisten { index, family } => {
                 if let Some(port) = self.ports.get_mut(&index) {
                     port.vrrp.remove(&family);
+                    if family == Family::V4 {
+                        port.protected = None;
+                    }
                 }
                 Ok(())
             }
-            Output::Send { index, source, destination, ttl, payload } => {
-                self.send(index, |port| match port.vrrp.get(&Family::of(destination)) {
-                    Some(socket) => socket.send(source, destination, ttl, &payload),
-                    None => Ok(()),
+            Output::Send { index, source, destination, ttl, envelope, payload } => {
+                self.send(index, |port| {
+                    let (socket, identification) = match envelope {
+                        Envelope::Bare => (port.vrrp.get(&Family::of(destination)), 0),
+                        Envelope::Header { identification } => {
+                            (port.protected.as_ref(), identification)
+                        }
+                    };
+                    socket.map_or(Ok(()), |socket| {
+                        socket.send(source, destination, ttl, identification, &payload)
+                    })
                 })
             }
             Output::AddAddress { index, address, lease_seconds } => {
@@ -244,6 +261,27 @@ impl World {
         socket.set_filter(vrids)?;
         port.vrrp.insert(family, socket);
         port.open_announcer(index, family)
+    }
+
+    fn listen_protected(
+        &mut self,
+        index: IfIndex,
+        name: &InterfaceName,
+        vrids: &[Vrid],
+        groups: &[IpAddr],
+    ) -> Result<(), Error> {
+        let port = self.ports.entry(index).or_default();
+        port.protected = None;
+        if vrids.is_empty() {
+            return Ok(());
+        }
+        let socket = VrrpSocket::open_protected(index, name.as_str())?;
+        for group in groups {
+            socket.join(*group)?;
+        }
+        socket.set_filter(vrids)?;
+        port.protected = Some(socket);
+        Ok(())
     }
 
     fn add(
@@ -339,6 +377,11 @@ fn index_of(ports: &BTreeMap<IfIndex, Port>, name: &InterfaceName) -> Option<IfI
 }
 
 impl Port {
+    /// The sockets that adverts arrive at.
+    fn hearing(&self) -> impl Iterator<Item = &VrrpSocket> {
+        self.vrrp.values().chain(&self.protected)
+    }
+
     /// What cannot be announced (an interface without Ethernet addresses) needs no socket for it.
     fn open_announcer(&mut self, index: IfIndex, family: Family) -> Result<(), Error> {
         match family {

@@ -105,7 +105,9 @@ impl Machine {
         let mut payload = Vec::new();
         let group = Transport::GROUP;
         Router::new(config, self.now).emit_advert(priority, PEER, group, &mut payload);
-        let datagram = Datagram { source: PEER, destination: group, ttl: 255, payload: &payload };
+        let envelope = standfast_vrrp::Envelope::Bare;
+        let datagram =
+            Datagram { source: PEER, destination: group, ttl: 255, envelope, payload: &payload };
         self.input(Input::Datagram { index: ETH0, datagram })
     }
 
@@ -160,7 +162,14 @@ fn it_listens_before_it_starts_an_election() {
     let groups = vec![Transport::GROUP];
     assert_eq!(
         outputs[0],
-        Output::Listen { index: ETH0, family: Family::V4, name: "eth0".into(), vrids, groups }
+        Output::Listen {
+            index: ETH0,
+            family: Family::V4,
+            name: "eth0".into(),
+            vrids,
+            protected: Vec::new(),
+            groups
+        }
     );
     assert_eq!(machine.state("V"), StateName::Backup);
 }

@@ -198,7 +198,8 @@ impl Net {
         let (from, to, segment, payload) = self.frames.remove(&key).expect("it is there");
         let source = own(from, segment).into();
         let destination = standfast_vrrp::Transport::GROUP;
-        let datagram = Datagram { source, destination, ttl: 255, payload: &payload };
+        let envelope = standfast_vrrp::Envelope::Bare;
+        let datagram = Datagram { source, destination, ttl: 255, envelope, payload: &payload };
         self.input(to, Input::Datagram { index: index(segment), datagram });
     }
 

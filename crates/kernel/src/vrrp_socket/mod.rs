@@ -16,6 +16,8 @@ use crate::error::Error;
 
 /// VRRP's number among the IP protocols.
 pub const PROTOCOL: u8 = 112;
+/// That of the IPsec authentication header.
+const AH: u8 = 51;
 /// Room for one received packet: any advert, and its IP header with all options.
 pub const PACKET: usize = 4608;
 /// Network control, as RFC 9568 wants routing protocols to be marked.
@@ -43,7 +45,10 @@ pub struct Received {
     pub destination: IpAddr,
     /// Time to live or hop limit; 255 proves that no router forwarded it.
     pub ttl: u8,
-    /// Where in the buffer the VRRP message lies; Ethernet's padding is cut off.
+    /// Identification of the IP header when an IPsec authentication header follows it, which covers
+    /// it; `None` when VRRP follows.
+    pub protected: Option<u16>,
+    /// Where in the buffer that lies which follows the IP header; Ethernet's padding is cut off.
     pub payload: Range<usize>,
 }
 
@@ -54,9 +59,18 @@ impl VrrpSocket {
     /// `Gone` when there is no such interface, `Refused` without `CAP_NET_RAW`.
     pub fn open(index: IfIndex, name: &str, family: Family) -> Result<Self, Error> {
         Ok(Self(match family {
-            Family::V4 => Inner::V4(Socket4::open(index, name)?),
+            Family::V4 => Inner::V4(Socket4::open(index, name, v4::Carries::Vrrp)?),
             Family::V6 => Inner::V6(Socket6::open(index, name)?),
         }))
+    }
+
+    /// Opens a socket for VRRP behind IPsec authentication headers, over IPv4. What it sends must begin
+    /// with one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_protected(index: IfIndex, name: &str) -> Result<Self, Error> {
+        Ok(Self(Inner::V4(Socket4::open(index, name, v4::Carries::Ah)?)))
     }
 
     /// Joins a multicast group on this interface. Joining twice is no error; a group of the other
@@ -84,7 +98,8 @@ impl VrrpSocket {
         }
     }
 
-    /// Sends one advert. The sender's address need not be one of ours. Addresses of the other family
+    /// Sends one advert. The sender's address need not be one of ours. Over IPv4 the kernel chooses an
+    /// identification in place of 0. Addresses of the other family
     /// are none of this socket's, and nothing is sent.
     ///
     /// # Errors
@@ -94,11 +109,12 @@ impl VrrpSocket {
         source: IpAddr,
         destination: IpAddr,
         ttl: u8,
+        identification: u16,
         payload: &[u8],
     ) -> Result<(), Error> {
         match (&self.0, source, destination) {
             (Inner::V4(socket), IpAddr::V4(source), IpAddr::V4(destination)) => {
-                socket.send(source, destination, ttl, payload)
+                socket.send(source, destination, ttl, identification, payload)
             }
             (Inner::V6(socket), IpAddr::V6(source), IpAddr::V6(destination)) => {
                 socket.send(source, destination, ttl, payload)

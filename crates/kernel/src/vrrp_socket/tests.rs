@@ -34,12 +34,12 @@ fn cross(cable: &Cable, source: IpAddr, group: IpAddr) {
     far.set_filter(&[vrid(7), vrid(255)]).expect("filter");
     // The kernel takes its time until an interface that was just switched on carries IPv6.
     let arrives =
-        |_: &u8| near.send(source, group, 255, &[0x31, 7]).is_ok() && next(&far).is_some();
+        |_: &u8| near.send(source, group, 255, 0, &[0x31, 7]).is_ok() && next(&far).is_some();
     (0..50).find(arrives).expect("the cable carries packets");
     let messages: [&[u8]; 5] =
         [&[0x21, 8, 1], &[0x31, 7, 2], &[0x41, 7, 3], &[0x22, 7, 4], &[0x21, 255, 5]];
     for message in messages {
-        near.send(source, group, 255, message).expect("send");
+        near.send(source, group, 255, 0, message).expect("send");
     }
     let (received, payload) = next(&far).expect("the second");
     assert_eq!((received.source, received.destination), (source, group));
@@ -61,6 +61,33 @@ fn an_advert_crosses_a_cable_between_interfaces_without_addresses() {
 fn an_ipv6_advert_crosses_a_cable() {
     let Some(cable) = cable() else { return };
     cross(&cable, address("fe80::1"), address("ff02::12"));
+}
+
+#[test]
+fn an_advert_behind_an_authentication_header_keeps_its_identification() {
+    let Some(cable) = cable() else { return };
+    let (source, group) = (address("192.0.2.1"), address("224.0.0.18"));
+    let near = cable.near.run(|| VrrpSocket::open_protected(cable.near_index, "eth0"));
+    let far = cable.far.run(|| VrrpSocket::open_protected(cable.far_index, "eth0"));
+    let near = near.expect("enter").expect("open");
+    let far = far.expect("enter").expect("open");
+    far.join(group).expect("join");
+    far.set_filter(&[vrid(7)]).expect("filter");
+    let message = |next, version, vrid| {
+        let mut bytes = vec![next, 4];
+        bytes.resize(24, 0);
+        bytes.extend([version, vrid, 100]);
+        bytes
+    };
+    let wanted = message(112, 0x21, 7);
+    for message in [message(6, 0x21, 7), message(112, 0x31, 7), message(112, 0x21, 8), vec![112]] {
+        near.send(source, group, 255, 1, &message).expect("send");
+    }
+    near.send(source, group, 255, 0xabcd, &wanted).expect("send");
+    let (received, payload) = next(&far).expect("the last");
+    assert_eq!(received.protected, Some(0xabcd));
+    assert_eq!(payload, wanted);
+    assert_eq!(next(&far), None);
 }
 
 #[test]

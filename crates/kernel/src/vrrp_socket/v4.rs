@@ -13,7 +13,7 @@ use rustix::{
 use socket2::{Domain, Protocol, Socket, Type};
 use standfast_types::{IfIndex, Vrid};
 
-use super::{PACKET, PROTOCOL, QUEUE_PRIORITY, RECEIVE_BUFFER, Received, TRAFFIC_CLASS};
+use super::{AH, PACKET, PROTOCOL, QUEUE_PRIORITY, RECEIVE_BUFFER, Received, TRAFFIC_CLASS};
 use crate::{
     error::{During, Error},
     packet_filter,
@@ -25,14 +25,33 @@ const HEADER: usize = 20;
 pub(super) struct Socket4 {
     socket: Socket,
     index: IfIndex,
+    carries: Carries,
+}
+
+/// What follows the IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// VRRP.
+    Vrrp,
+    /// An authentication header, then VRRP.
+    Ah,
+}
+
+impl Carries {
+    const fn protocol(self) -> u8 {
+        match self {
+            Self::Vrrp => PROTOCOL,
+            Self::Ah => AH,
+        }
+    }
 }
 
 impl Socket4 {
-    pub(super) fn open(index: IfIndex, name: &str) -> Result<Self, Error> {
-        let protocol = Protocol::from(i32::from(PROTOCOL));
+    pub(super) fn open(index: IfIndex, name: &str, carries: Carries) -> Result<Self, Error> {
+        let protocol = Protocol::from(i32::from(carries.protocol()));
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))
             .during("open a socket for VRRP")?;
-        let this = Self { socket, index };
+        let this = Self { socket, index, carries };
         this.prepare(name).during("prepare a socket for VRRP")?;
         Ok(this)
     }
@@ -69,22 +88,27 @@ impl Socket4 {
     }
 
     pub(super) fn set_filter(&self, vrids: &[Vrid]) -> Result<(), Error> {
-        self.socket
-            .attach_filter(&packet_filter::adverts_of(vrids))
-            .during("filter a socket for VRRP")
+        let filter = match self.carries {
+            Carries::Vrrp => packet_filter::adverts_of(vrids),
+            Carries::Ah => packet_filter::protected_adverts_of(vrids),
+        };
+        self.socket.attach_filter(&filter).during("filter a socket for VRRP")
     }
 
-    /// The kernel fills in checksum and identification.
+    /// The kernel fills in the checksum, and an identification that is 0.
     pub(super) fn send(
         &self,
         source: Ipv4Addr,
         destination: Ipv4Addr,
         ttl: u8,
+        identification: u16,
         payload: &[u8],
     ) -> Result<(), Error> {
         let length = HEADER.saturating_add(payload.len());
         let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        let head = [0x45, TRAFFIC_CLASS, high, low, 0, 0, 0, 0, ttl, PROTOCOL, 0, 0];
+        let [id_high, id_low] = identification.to_be_bytes();
+        let protocol = self.carries.protocol();
+        let head = [0x45, TRAFFIC_CLASS, high, low, id_high, id_low, 0, 0, ttl, protocol, 0, 0];
         let (source, group) = (source.octets(), destination.octets());
         let parts = [&head[..], &source[..], &group[..], payload].map(IoSlice::new);
         let to = SocketAddrV4::new(destination, 0);
@@ -102,7 +126,9 @@ impl Socket4 {
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(Error::new("receive an advert", error)),
             };
-            if let Some(received) = buffer.get(..length).and_then(parse) {
+            if let Some(received) =
+                buffer.get(..length).and_then(|packet| parse(self.carries, packet))
+            {
                 return Ok(Some(received));
             }
         }
@@ -116,13 +142,13 @@ impl AsFd for Socket4 {
 }
 
 /// Reads the IPv4 header. Options are skipped; a total length beyond the packet is refused.
-fn parse(packet: &[u8]) -> Option<Received> {
+fn parse(carries: Carries, packet: &[u8]) -> Option<Received> {
     let header = packet.first_chunk::<HEADER>()?;
-    let [first, _, high, low, _, _, _, _, ttl, protocol, _, _, addresses @ ..] = *header;
+    let [first, _, high, low, id_high, id_low, _, _, ttl, protocol, _, _, addresses @ ..] = *header;
     let [s0, s1, s2, s3, d0, d1, d2, d3] = addresses;
     let start = usize::from(first & 0x0f) * 4;
     let end = usize::from(u16::from_be_bytes([high, low]));
-    if first >> 4 != 4 || protocol != PROTOCOL || start < HEADER {
+    if first >> 4 != 4 || protocol != carries.protocol() || start < HEADER {
         return None;
     }
     packet.get(start..end)?;
@@ -130,6 +156,10 @@ fn parse(packet: &[u8]) -> Option<Received> {
         source: Ipv4Addr::new(s0, s1, s2, s3).into(),
         destination: Ipv4Addr::new(d0, d1, d2, d3).into(),
         ttl,
+        protected: match carries {
+            Carries::Vrrp => None,
+            Carries::Ah => Some(u16::from_be_bytes([id_high, id_low])),
+        },
         payload: start..end,
     })
 }
@@ -144,20 +174,20 @@ mod tests {
         packet[0] = 0x45;
         packet[3] = 24;
         packet[9] = PROTOCOL;
-        assert_eq!(parse(&packet).map(|received| received.payload), Some(20..24));
+        assert_eq!(parse(Carries::Vrrp, &packet).map(|received| received.payload), Some(20..24));
         packet[3] = 22;
-        assert_eq!(parse(&packet).map(|received| received.payload), Some(20..22));
+        assert_eq!(parse(Carries::Vrrp, &packet).map(|received| received.payload), Some(20..22));
         packet[0] = 0x46;
-        assert_eq!(parse(&packet), None, "options beyond the total length");
+        assert_eq!(parse(Carries::Vrrp, &packet), None, "options beyond the total length");
         packet[3] = 24;
-        assert_eq!(parse(&packet).map(|received| received.payload), Some(24..24));
+        assert_eq!(parse(Carries::Vrrp, &packet).map(|received| received.payload), Some(24..24));
         packet[0] = 0x44;
-        assert_eq!(parse(&packet), None, "header too short");
+        assert_eq!(parse(Carries::Vrrp, &packet), None, "header too short");
         packet[0] = 0x45;
         packet[3] = 25;
-        assert_eq!(parse(&packet), None, "longer than the packet");
+        assert_eq!(parse(Carries::Vrrp, &packet), None, "longer than the packet");
         for end in 0..20 {
-            assert_eq!(parse(&packet[..end]), None);
+            assert_eq!(parse(Carries::Vrrp, &packet[..end]), None);
         }
     }
 }

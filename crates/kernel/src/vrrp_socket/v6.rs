@@ -109,7 +109,13 @@ impl Socket6 {
             let Arrival { source, hops, destination, length } = arrival;
             if let (Some(destination), Some(ttl)) = (destination, hops) {
                 let source = source.ip();
-                return Ok(Some(Received { source, destination, ttl, payload: 0..length }));
+                return Ok(Some(Received {
+                    source,
+                    destination,
+                    ttl,
+                    protected: None,
+                    payload: 0..length,
+                }));
             }
         }
     }

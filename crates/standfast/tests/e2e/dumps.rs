@@ -6,7 +6,7 @@ use serde_json::Value;
 use standfast_kernel::process::signal;
 use standfast_lab::stage::Stage;
 
-use crate::common::{KEEPALIVED, file, in_sandbox, instance, pair, say, seconds, wait_for};
+use crate::common::{KEEPALIVED, file, in_sandbox, instance, pair, run, say, seconds, wait_for};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
 const JSON: &str = "/tmp/keepalived.json";

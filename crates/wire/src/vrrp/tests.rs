@@ -25,9 +25,15 @@ fn v3(addresses: &[IpAddr]) -> Vec<u8> {
 }
 
 fn v2(password: Option<[u8; 8]>) -> Vec<u8> {
+    let authentication = password.map_or(Authentication::None, Authentication::Password);
     let addresses = [v4(10, 77, 0, 10), v4(10, 77, 0, 11)];
-    let repr =
-        V2 { vrid: vrid(52), priority: 255, interval_seconds: 1, password, addresses: &addresses };
+    let repr = V2 {
+        vrid: vrid(52),
+        priority: 255,
+        interval_seconds: 1,
+        authentication,
+        addresses: &addresses,
+    };
     let mut bytes = Vec::new();
     Repr::V2(repr).emit(PseudoHeader::Absent, &mut bytes);
     bytes
