@@ -26,6 +26,7 @@ pub(crate) struct Scenario {
 /// What the machines of a cluster have in common, of one instance.
 struct Common {
     version: Version,
+    base: u64,
     interval: AdvertInterval,
     family: Family,
     down_timer_adverts: u8,
@@ -66,7 +67,9 @@ impl Scenario {
             _ => 3,
         });
         let group = if instances > 1 && rng.chance(500) { 2 + index(rng.below(2)) } else { 0 };
-        let mut common: Vec<_> = (0..instances).map(|_| Common::draw(rng, machines)).collect();
+        let base = base(rng);
+        let mut common: Vec<_> =
+            (0..instances).map(|_| Common::draw(rng, machines, base)).collect();
         // The owner of an address that others keep it from holding is a contradiction.
         common.iter_mut().take(group).for_each(|common| common.owner = None);
         let mut nodes: Vec<_> =
@@ -84,11 +87,14 @@ impl Scenario {
 }
 
 impl Common {
-    fn draw(rng: &mut Rng, machines: usize) -> Self {
-        let version = if rng.chance(500) { Version::V2 } else { Version::V3 };
+    fn draw(rng: &mut Rng, machines: usize, base: u64) -> Self {
+        // Version 2 knows whole seconds only.
+        let second = base > 50 && rng.chance(500);
+        let version = if second { Version::V2 } else { Version::V3 };
         Self {
             version,
-            interval: interval(rng, version),
+            base,
+            interval: interval(rng, version, base),
             family: if rng.chance(250) { Family::V6 } else { Family::V4 },
             down_timer_adverts: if rng.chance(800) { 3 } else { 2 + small(rng, 4) },
             unicast: rng.chance(300),
@@ -105,23 +111,28 @@ fn small(rng: &mut Rng, bound: u64) -> u8 {
     u8::try_from(rng.below(bound)).unwrap_or(0)
 }
 
-/// The longer ones stand for most of the hours, the shorter ones for most of the adverts.
-fn interval(rng: &mut Rng, version: Version) -> AdvertInterval {
-    let centis = match (version, rng.below(10)) {
-        (Version::V2, 0..5) => 100,
-        (Version::V2, 5..9) => 100 + 100 * rng.below(10),
-        (Version::V2, _) => 100 + 100 * rng.below(60),
-        (Version::V3, 0..2) => 1 + rng.below(10),
-        (Version::V3, 2..5) => 10 + rng.below(90),
-        (Version::V3, 5..9) => 100 + rng.below(900),
-        (Version::V3, _) => 1000 + rng.below(3096),
-    };
-    let whole = u8::try_from(centis / 100).ok().map(AdvertInterval::from_seconds);
-    match version {
-        Version::V2 => whole.and_then(Result::ok),
-        Version::V3 => u16::try_from(centis).ok().and_then(|c| AdvertInterval::from_centis(c).ok()),
+/// The quickest interval of a cluster, in centiseconds: most adverts come from the quick ones, most hours
+/// from the slow ones.
+fn base(rng: &mut Rng) -> u64 {
+    match rng.below(10) {
+        0 | 1 => 1 + rng.below(10),
+        2 | 3 => 10 + rng.below(90),
+        4..8 => 100 + rng.below(900),
+        _ => 1000 + rng.below(3000),
     }
-    .unwrap_or(AdvertInterval::DEFAULT)
+}
+
+/// Up to sixteen times the base: what is further apart costs time without telling more.
+fn interval(rng: &mut Rng, version: Version, base: u64) -> AdvertInterval {
+    let centis = if rng.chance(500) { base } else { base << rng.below(5) };
+    let interval = match version {
+        Version::V2 => {
+            let seconds = u8::try_from(centis.div_ceil(100)).unwrap_or(u8::MAX);
+            AdvertInterval::from_seconds(seconds)
+        }
+        Version::V3 => AdvertInterval::from_centis(u16::try_from(centis.min(4095)).unwrap_or(4095)),
+    };
+    interval.unwrap_or(AdvertInterval::DEFAULT)
 }
 
 pub(crate) fn preempt(rng: &mut Rng, interval: AdvertInterval) -> Preempt {
@@ -167,7 +178,7 @@ fn router(rng: &mut Rng, config: &mut InstanceConfig, common: &Common, peers: &[
     router.version = common.version;
     router.advert_interval = common.interval;
     if common.mixed {
-        router.advert_interval = interval(rng, common.version);
+        router.advert_interval = interval(rng, common.version, common.base);
     }
     router.down_timer_adverts = common.down_timer_adverts;
     router.preempt = common.preempt.unwrap_or_else(|| preempt(rng, common.interval));
