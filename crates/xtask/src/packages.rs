@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::say;
 
 /// A program of a package, and what can't be tested without it.
-const WANTED: [(&str, &str, &str); 10] = [
+const WANTED: [(&str, &str, &str); 12] = [
     ("keepalived", "/usr/sbin/keepalived", "keepalived as the other node"),
     ("nginx-light", "/usr/sbin/nginx", "nginx behind the address"),
     ("tshark", "/usr/bin/tshark", "that every packet we send is well-formed"),
@@ -17,6 +17,8 @@ const WANTED: [(&str, &str, &str); 10] = [
     ("tcpdump", "/usr/bin/tcpdump", "what is on the wire when an address is put back"),
     ("iproute2", "/bin/ip", "an address that somebody deletes"),
     ("groff-base", "/usr/bin/groff", "that the manual pages are well-formed"),
+    ("frr", "/usr/lib/frr/bfdd", "FRR as a BFD neighbour"),
+    ("bird2", "/usr/sbin/bird", "BIRD as a BFD neighbour"),
     ("procps", "/usr/bin/ps", "check scripts that look for processes"),
 ];
 /// Says no to every service that a package wants to start.
