@@ -40,6 +40,8 @@ pub struct InstanceConfig {
     pub track_source: bool,
     /// FAULT while `interface` is down (`dont_track_primary` clears it).
     pub track_primary: bool,
+    /// As master, asks who else has its addresses (`vrrp_detect_conflicts`).
+    pub detect_conflicts: bool,
     /// Interfaces to make for it (`use_vmac`, `use_ipvlan`); names are unique.
     pub links: Vec<OwnLink>,
     /// Which of `links` its adverts leave through as master; else through `interface`.
@@ -67,6 +69,7 @@ impl InstanceConfig {
             source: None,
             track_source: false,
             track_primary: true,
+            detect_conflicts: true,
             links: Vec::new(),
             advertise_from: None,
             addresses: Vec::new(),

@@ -295,7 +295,9 @@ impl Instance {
                     self.restored = 0;
                     self.install(now, world, out);
                     self.routing.hold(&self.config.routing, out);
-                    self.watch.start(now, self.announcements(world).count());
+                    if self.config.detect_conflicts {
+                        self.watch.start(now, self.announcements(world).count());
+                    }
                 }
                 RouterOutput::LetGo => self.let_go(out),
                 RouterOutput::Announce { repeat } => {

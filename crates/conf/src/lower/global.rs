@@ -25,6 +25,7 @@ pub(crate) struct Defaults {
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
     pub(crate) startup_delay: Duration,
+    pub(crate) detect_conflicts: bool,
     pub(crate) vmac_prefix: String,
     pub(crate) vmac_addr_prefix: Option<String>,
     /// What the file says for all instances.
@@ -59,6 +60,7 @@ impl Default for Defaults {
             check_unicast_src: false,
             script_user: None,
             startup_delay: Duration::ZERO,
+            detect_conflicts: true,
             vmac_prefix: "vrrp".to_owned(),
             vmac_addr_prefix: None,
             notify: Notify::default(),
@@ -177,6 +179,9 @@ impl Lowering<'_> {
             "include_check" => {}
             // Its memory is always locked, where that is permitted.
             "vrrp_no_swap" => {}
+            "vrrp_detect_conflicts" => {
+                self.defaults.detect_conflicts = read.flag().unwrap_or(true);
+            }
             "vrrp_startup_delay" => {
                 if let Some((delay, _)) = read.time() {
                     self.defaults.startup_delay = delay;

@@ -77,6 +77,7 @@ impl Lowering<'_> {
             source: draft.source.map(|(source, _)| source).or(own.source),
             track_source: draft.track_source,
             track_primary: draft.track_primary,
+            detect_conflicts: self.defaults.detect_conflicts,
             addresses,
             routing: draft.routes.into_iter().chain(draft.rules).collect(),
             trackers,
