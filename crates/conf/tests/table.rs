@@ -172,6 +172,7 @@ fn about_the_rest(found: &Diagnostic) -> bool {
     says(Code::VridMissing, "has no virtual_router_id")
         || says(Code::AdvertInterval, "carries")
         || says(Code::BadAddress, "a peer is one address")
+        || says(Code::BadAddress, "of another family than its address")
 }
 
 #[track_caller]

@@ -4,7 +4,7 @@ mod bfd;
 
 use std::time::Duration;
 
-use standfast_failover::{Event, Evidence, Fault, InstanceEvent, RoutingEvent};
+use standfast_failover::{Event, Evidence, Fault, InstanceEvent, RoutingEvent, StaticEvent};
 use standfast_vrrp::{Cause, Discard, Event as Election, StateName};
 
 use crate::message::Level;
@@ -19,6 +19,7 @@ pub(crate) fn describe(event: &Event) -> (Level, String) {
             (Level::Info, format!("group {name}: {from} -> {to}, after {leader}"))
         }
         Event::Bfd(event) => bfd::describe(event),
+        Event::Static(event) => describe_static(event),
         Event::Instance { name, kind } => {
             let (level, text) = describe_instance(kind);
             (level, format!("{name}: {text}"))
@@ -69,6 +70,23 @@ fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
         InstanceEvent::Routing(event) => describe_routing(event),
         InstanceEvent::Deleted => {
             (Level::Info, "no longer in the configuration; released".to_owned())
+        }
+    }
+}
+
+fn describe_static(event: &StaticEvent) -> (Level, String) {
+    match event {
+        StaticEvent::AddressRestored { address, count } => {
+            let times =
+                if *count == 1 { String::new() } else { format!(" ({count} times so far)") };
+            (Level::Warning, format!("somebody removed the static {address}; put back{times}"))
+        }
+        StaticEvent::AddressRefused { address, error } => {
+            (Level::Error, format!("the kernel refused the static address {address}: {error}"))
+        }
+        StaticEvent::Routing(event) => {
+            let (level, text) = describe_routing(event);
+            (level, format!("static: {text}"))
         }
     }
 }
@@ -175,6 +193,7 @@ pub(crate) fn describe_faults(faults: &[Fault]) -> String {
             Fault::AddressInterface(name) => {
                 format!("interface {name}, for one of its addresses, is missing or down")
             }
+            Fault::Static(lost) => format!("the static {lost} is lost"),
             Fault::RouteInterface(name) => {
                 format!("interface {name}, for one of its routes or rules, is missing or down")
             }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use standfast_bfd::Event as SessionEvent;
-use standfast_failover::{BfdEvent, Event, InstanceEvent, RoutingEvent};
+use standfast_failover::{BfdEvent, Event, InstanceEvent, RoutingEvent, StaticEvent};
 use standfast_types::{InstanceName, Instant, Prefix, RoutingEntry};
 use standfast_vrrp::{Discard, Event as Election};
 
@@ -61,6 +61,7 @@ fn key(event: &Event) -> Option<Key> {
     let (name, kind) = match event {
         Event::Instance { name, kind } => (name.clone(), kind),
         Event::Bfd(event) => return bfd_key(event),
+        Event::Static(event) => return static_key(event),
         Event::Script { .. } | Event::Group { .. } => return None,
     };
     match kind {
@@ -92,6 +93,16 @@ fn bfd_key(event: &BfdEvent) -> Option<Key> {
         BfdEvent::Refused { source, reason } => Some(Key::Bfd(*source, *reason)),
         BfdEvent::Session { .. } | BfdEvent::Unanswered { .. } | BfdEvent::Deleted { .. } => None,
     }
+}
+
+/// Nobody's name is the empty one.
+fn static_key(event: &StaticEvent) -> Option<Key> {
+    let nobody = InstanceName::from("");
+    Some(match event {
+        StaticEvent::AddressRestored { address, .. } => Key::Restored(nobody, *address),
+        StaticEvent::AddressRefused { address, .. } => Key::Refused(nobody, *address),
+        StaticEvent::Routing(event) => routing_key(nobody, event),
+    })
 }
 
 fn routing_key(holder: InstanceName, event: &RoutingEvent) -> Key {

@@ -39,6 +39,7 @@ impl Board {
                 return;
             }
             Event::Instance { name, kind } => (name, kind),
+            Event::Static(_) => return,
             Event::Script { name, up } => {
                 self.scripts.insert(name.clone(), *up);
                 return;

@@ -1,6 +1,7 @@
 //! The brain: all instances of a machine, their trackers, and what the machine must hold.
 
 mod evaluate;
+mod routing;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -21,6 +22,7 @@ use crate::{
     instance::Instance,
     instances::Instances,
     listeners::{Listeners, Port},
+    statics,
     tracker::ScriptState,
     world::World,
 };
@@ -33,6 +35,7 @@ pub struct Brain {
     scripts: BTreeMap<ScriptName, ScriptState>,
     groups: Groups,
     bfd: Sessions,
+    statics: statics::Held,
     world: World,
     /// What instances that are made later are told.
     clock: WallClock,
@@ -70,7 +73,7 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, groups, bfd, startup_delay } = config;
+        let Config { instances, scripts, groups, bfd, statics, startup_delay } = config;
         let mut brain = Self {
             startup_delay,
             instances: Instances::new(
@@ -82,6 +85,7 @@ impl Brain {
                 .collect(),
             groups: Groups::default(),
             bfd: Sessions::new(bfd, now.as_nanos()),
+            statics: statics::Held::new(statics),
             world: World::default(),
             clock: WallClock::default(),
             phase: Phase::Gathering,
@@ -89,6 +93,7 @@ impl Brain {
             dependents: Arc::default(),
             outputs: VecDeque::new(),
         };
+        brain.world.statics = brain.statics.addresses();
         brain.reconfigure_groups(now, groups);
         brain.instances.schedule();
         brain
@@ -119,6 +124,7 @@ impl Brain {
             Phase::Delayed(now + self.startup_delay)
         };
         self.bfd.start(now, &mut self.outputs);
+        self.statics.hold(&self.world, &mut self.outputs);
         let all = self.instances.slots().collect();
         self.evaluate_some(now, all, adopt);
         self.instances.schedule();
@@ -137,7 +143,7 @@ impl Brain {
             Phase::Gathering | Phase::Running => None,
         };
         let others = [delay, self.listeners.next_deadline(), self.bfd.next_deadline()];
-        let others = others.into_iter().flatten();
+        let others = others.into_iter().chain([self.statics.next_deadline()]).flatten();
         self.instances.next_deadline().into_iter().chain(others).min()
     }
 
@@ -163,6 +169,7 @@ impl Brain {
             instance.handle_timeout(now, &self.world, &mut self.outputs);
             self.settle(now, &name);
         }
+        self.time_statics(now);
         self.instances.schedule();
     }
 
@@ -179,9 +186,10 @@ impl Brain {
                 let old = self.world.name(index).cloned();
                 if self.world.set_link(index, name.clone(), running) {
                     self.handle_switched(index, running);
-                    self.relink(&name);
-                    let slots = self.slots_of_link(index, old.into_iter().chain([name]));
+                    let names = old.into_iter().chain([name.clone()]);
+                    let slots = self.slots_of_link(index, names);
                     self.evaluate_some(now, slots, &BTreeSet::new());
+                    self.relink(now, &name);
                 }
             }
             Input::LinkGone { index } => {
@@ -201,28 +209,23 @@ impl Brain {
                 self.link_refused(now, &name, &error, taken);
             }
             Input::Address { index, address, ours } => {
+                self.statics.arrived(address);
                 if self.world.set_address(index, address, ours) {
                     self.evaluate_address(now, index, address);
                 }
             }
             Input::AddressGone { index, address } => {
                 self.world.remove_address(index, address);
+                self.statics.restore(index, address, &mut self.outputs);
                 self.restore(now, index, address);
                 self.evaluate_address(now, index, address);
             }
             Input::AddressRefused { index, address, error, lasting } => {
                 self.address_refused(now, index, address, &error, lasting);
             }
-            Input::EntryGone { entry } => {
-                for instance in self.instances.values_mut() {
-                    instance.routing.lose(now, &entry);
-                }
-            }
+            Input::EntryGone { entry } => self.entry_gone(now, &entry),
             Input::EntryAnswer { entry, refusal } => {
-                for instance in self.instances.values_mut() {
-                    let news = instance.routing.answer(now, &entry, refusal.as_deref());
-                    instance.emit_routing(news, &mut self.outputs);
-                }
+                self.entry_answer(now, &entry, refusal.as_deref());
             }
             Input::Listening { index, family, success } => {
                 self.handle_listening(now, (index, family), success);
@@ -263,8 +266,10 @@ impl Brain {
                 for instance in self.instances.values_mut() {
                     instance.release(now, &self.world, &mut self.outputs);
                 }
+                self.statics.release();
             }
         }
+        self.end_statics();
     }
 
     /// Whether every instance has let go, after [`Input::Release`].
@@ -308,6 +313,8 @@ impl Brain {
     /// Takes a new configuration: timers, states and addresses that both have stay as they are.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         self.startup_delay = config.startup_delay;
+        self.statics.reconfigure(config.statics, &self.world, &mut self.outputs);
+        self.world.statics = self.statics.addresses();
         self.reconfigure_scripts(config.scripts);
         self.bfd.reconfigure(now, config.bfd, &mut self.outputs);
         let mut wanted: BTreeMap<_, _> =
@@ -471,13 +478,6 @@ impl Brain {
         }
     }
 
-    /// An interface changed, and perhaps what stands on it.
-    fn relink(&mut self, name: &InterfaceName) {
-        for instance in self.instances.values_mut() {
-            instance.routing.relink(name, &self.world, &mut self.outputs);
-        }
-    }
-
     fn address_refused(
         &mut self,
         now: Instant,
@@ -486,6 +486,7 @@ impl Brain {
         error: &str,
         lasting: bool,
     ) {
+        self.statics.address_refused(index, address, error, &mut self.outputs);
         let dependents = Arc::clone(&self.dependents);
         let mut faulty = BTreeSet::new();
         for &(slot, place) in dependents.holders(address) {
@@ -508,4 +509,4 @@ impl Brain {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,7 @@ use standfast_types::{
     BfdName, GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
 };
 
-use crate::{BfdConfig, OwnLink};
+use crate::{BfdConfig, OwnLink, Statics};
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub groups: Vec<GroupConfig>,
     /// The BFD sessions; names are unique, and no two have the same neighbour.
     pub bfd: Vec<BfdConfig>,
+    /// What is held whatever the elections say.
+    pub statics: Statics,
     /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
     pub startup_delay: Duration,
 }

@@ -9,7 +9,7 @@ use standfast_types::{
 };
 use standfast_vrrp::{Datagram, Envelope, StateName};
 
-use crate::{BfdEvent, BfdInput, BfdOutput, Evidence, OwnLinkKind, RoutingEvent};
+use crate::{BfdEvent, BfdInput, BfdOutput, Evidence, OwnLinkKind, RoutingEvent, StaticEvent};
 
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
@@ -260,6 +260,8 @@ pub enum Event {
         /// What.
         kind: InstanceEvent,
     },
+    /// To something static.
+    Static(StaticEvent),
     /// A script's state changed.
     Script {
         /// Which.
@@ -368,6 +370,8 @@ pub enum Fault {
     NoSource(InterfaceName),
     /// The configured source address is not on this machine.
     SourceMissing(IpAddr),
+    /// A static address, route or rule that it depends on is lost (`track_group`): in words.
+    Static(String),
     /// A tracked interface is down, without carrier, or missing.
     TrackedInterface(InterfaceName),
     /// A tracked script without weight fails.

@@ -28,6 +28,8 @@ pub(crate) struct Instance {
     pub(crate) faults: BTreeSet<Fault>,
     /// When the leases of its addresses are renewed; `Some` while it holds them.
     renew_at: Option<Instant>,
+    /// When it installed them first, while it holds them.
+    held_since: Instant,
     /// Addresses that the kernel would refuse again; forgotten on a reload.
     pub(crate) refused: BTreeSet<IpAddr>,
     /// Addresses that others removed since it became master.
@@ -55,6 +57,7 @@ impl Instance {
             source: None,
             faults: BTreeSet::new(),
             renew_at: None,
+            held_since: now,
             refused: BTreeSet::new(),
             restored: 0,
             awaited: BTreeSet::new(),
@@ -335,7 +338,9 @@ impl Instance {
         let first = !self.holds();
         if first {
             self.raise(out);
+            self.held_since = now;
         }
+        let held = now.saturating_since(self.held_since);
         let lease_seconds = self.lease_seconds();
         // On a grid: leases that are renewed together end together. The kernel looks at leases at most
         // once a second, so one that ends alone delays the others.
@@ -352,8 +357,8 @@ impl Instance {
             let owned = self.config.router.priority.is_owner()
                 && world.is_foreign(index, address.prefix.address());
             if !owned {
-                let address = address.clone();
                 self.installed.insert((index, address.clone()));
+                let address = address.after(held);
                 out.push_back(Output::AddAddress { index, address, lease_seconds });
             }
         }

@@ -16,6 +16,7 @@ mod instance;
 mod instances;
 mod listeners;
 mod routing;
+mod statics;
 mod tracker;
 mod vmac;
 mod world;
@@ -29,4 +30,5 @@ pub use config::{
 pub use conflict::Evidence;
 pub use event::{Event, Fault, Input, InstanceEvent, Output};
 pub use routing::RoutingEvent;
+pub use statics::{Static, StaticEvent, Statics};
 pub use vmac::{Isolation, OwnLink, OwnLinkKind};

@@ -53,6 +53,10 @@ impl Routing {
         self.look_at.into_iter().chain(self.retry_at).min()
     }
 
+    pub(crate) const fn holds_any(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Installs what is new and removes what is no longer wanted.
     pub(crate) fn hold(&mut self, wanted: &[RoutingEntry], out: &mut VecDeque<Output>) {
         let kept: BTreeSet<_> = wanted.iter().collect();
@@ -152,6 +156,9 @@ impl Routing {
         world: &World,
         out: &mut VecDeque<Output>,
     ) {
+        if !world.is_running(interface) {
+            return;
+        }
         let affected = |entry: &&RoutingEntry| {
             let mut names = entry.interfaces().peekable();
             names.peek().is_none() || names.any(|name| name == interface)
@@ -171,9 +178,17 @@ impl Routing {
             out.push_back(Output::AddEntry { entry: entry.clone() });
         }
     }
+
+    /// Whether the kernel does not have the entry, as far as is known.
+    pub(crate) fn lacks(&self, entry: &RoutingEntry, world: &World) -> bool {
+        self.lacking.contains_key(entry) || !can_stand(entry, world)
+    }
 }
 
 /// Whether every interface that it names is there and up.
 fn can_stand(entry: &RoutingEntry, world: &World) -> bool {
     entry.interfaces().all(|name| world.is_running(name))
 }
+
+#[cfg(test)]
+mod tests;

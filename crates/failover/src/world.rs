@@ -11,6 +11,8 @@ use standfast_types::{Family, IfIndex, InterfaceName};
 pub(crate) struct World {
     links: BTreeMap<IfIndex, Link>,
     names: BTreeMap<InterfaceName, IfIndex>,
+    /// Addresses that carry our tag and stay (`static_ipaddress`).
+    pub(crate) statics: BTreeSet<IpAddr>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +126,9 @@ impl World {
             IpAddr::V4(_) => family == Family::V4,
             IpAddr::V6(v6) => family == Family::V6 && v6.is_unicast_link_local(),
         };
-        let foreign = self.link(name)?.foreign.iter().copied();
-        foreign.into_iter().find(|&address| fits(address) && !is_virtual(address))
+        let link = self.link(name)?;
+        let ours = link.ours.iter().filter(|address| self.statics.contains(*address));
+        let all = link.foreign.iter().chain(ours).copied();
+        all.into_iter().find(|&address| fits(address) && !is_virtual(address))
     }
 }

@@ -25,4 +25,4 @@ pub use route::{
 pub use routing::RoutingEntry;
 pub use rule::{Mark, Rule, RuleAction};
 pub use time::{AdvertInterval, Instant, IntervalError, WallClock};
-pub use virtual_address::{Broadcast, Scope, VirtualAddress};
+pub use virtual_address::{AddressFlags, Broadcast, Scope, VirtualAddress};

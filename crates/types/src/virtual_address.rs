@@ -1,6 +1,6 @@
 //! An address that a machine holds while it is master.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,26 @@ pub struct VirtualAddress {
     pub tracked: bool,
     /// Whether the kernel leaves out the prefix route (`noprefixroute`).
     pub no_prefix_route: bool,
+    /// The other end of a point-to-point link (`peer`).
+    pub peer: Option<Prefix>,
+    /// What else the kernel is told of it.
+    pub flags: AddressFlags,
+    /// For so many seconds from now on this machine prefers it as its source, IPv6 (`preferred_lft`);
+    /// `None`: never with /128, else for ever.
+    pub preferred_seconds: Option<u32>,
+}
+
+/// Options of an address that the kernel knows as flags.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct AddressFlags {
+    /// The home address of Mobile IPv6 (`home`).
+    pub home: bool,
+    /// The kernel derives temporary addresses from it, IPv6 (`mngtmpaddr`).
+    pub temporary: bool,
+    /// The kernel joins the group that it is (`autojoin`).
+    pub autojoin: bool,
 }
 
 /// How far an address is valid: the kernel's `RT_SCOPE_*` number.
@@ -49,6 +69,17 @@ pub enum Broadcast {
 }
 
 impl VirtualAddress {
+    /// As many seconds as never end.
+    pub const FOREVER: u32 = u32::MAX;
+
+    /// For how long this machine prefers it as its source, in seconds.
+    #[must_use]
+    pub fn preferred(&self) -> u32 {
+        // An address without neighbours of its own is for others to come to.
+        let host = self.prefix.address().is_ipv6() && self.prefix.length() == 128;
+        self.preferred_seconds.unwrap_or(if host { 0 } else { Self::FOREVER })
+    }
+
     /// A plain address on an interface, everything else at its default.
     #[must_use]
     pub fn new(prefix: Prefix, interface: InterfaceName) -> Self {
@@ -60,7 +91,21 @@ impl VirtualAddress {
             broadcast: Broadcast::None,
             tracked: true,
             no_prefix_route: false,
+            peer: None,
+            flags: AddressFlags::default(),
+            preferred_seconds: None,
         }
+    }
+
+    /// What is left of it so long after it was installed: `preferred_lft` has run on.
+    #[must_use]
+    pub fn after(&self, held: Duration) -> Self {
+        let passed = u32::try_from(held.as_secs()).unwrap_or(u32::MAX);
+        let preferred_seconds = self.preferred_seconds.map(|seconds| match seconds {
+            Self::FOREVER => seconds,
+            seconds => seconds.saturating_sub(passed),
+        });
+        Self { preferred_seconds, ..self.clone() }
     }
 
     /// The broadcast address to install, if any.

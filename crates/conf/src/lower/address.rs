@@ -20,6 +20,7 @@ struct Line {
     address: VirtualAddress,
     /// On an interface of its own (`use_vmac`).
     lifted: bool,
+    track_group: Option<Word>,
 }
 
 impl Lowering<'_> {
@@ -100,8 +101,8 @@ impl Lowering<'_> {
 
     fn address_line(&mut self, first: &Word, read: &Read<'_>) -> Option<Line> {
         let prefix = prefix(&first.text)?;
-        let mut line =
-            Line { device: None, address: VirtualAddress::new(prefix, "".into()), lifted: false };
+        let address = VirtualAddress::new(prefix, "".into());
+        let mut line = Line { device: None, address, lifted: false, track_group: None };
         for (name, matched) in read.options() {
             let word = matched.word;
             match name {
@@ -112,10 +113,48 @@ impl Lowering<'_> {
                 "label" => line.address.label = Some(word.text.to_string()),
                 "scope" => self.scope(&mut line.address, word),
                 "brd" | "broadcast" => self.broadcast(&mut line.address, word),
+                "peer" => self.peer(&mut line.address, word),
+                "home" => line.address.flags.home = true,
+                "mngtmpaddr" => line.address.flags.temporary = true,
+                "autojoin" => line.address.flags.autojoin = true,
+                "preferred_lft" => {
+                    line.address.preferred_seconds =
+                        Some(word.text.parse().unwrap_or(VirtualAddress::FOREVER));
+                }
+                "track_group" => line.track_group = Some(word.clone()),
                 _ => {}
             }
         }
         Some(line)
+    }
+
+    /// The addresses of a `static_ipaddress`.
+    pub(super) fn static_addresses(
+        &mut self,
+        keyword: &'static Keyword,
+        block: &Statement,
+    ) -> Vec<(VirtualAddress, Option<Word>)> {
+        let mut addresses = Vec::new();
+        for (word, read) in self.entries(keyword, block) {
+            let Some(line) = self.address_line(word, &read) else { continue };
+            // No instance's virtual MAC address belongs to what is static.
+            let Line { device, mut address, track_group, lifted: _ } = line;
+            let given = device.map(|word| word.text.as_str().into());
+            address.interface = given.unwrap_or_else(|| self.defaults.interface.clone());
+            addresses.push((address, track_group));
+        }
+        addresses
+    }
+
+    fn peer(&mut self, address: &mut VirtualAddress, word: &Word) {
+        match prefix(&word.text) {
+            Some(peer) if peer.address().is_ipv4() == address.prefix.address().is_ipv4() => {
+                address.peer = Some(peer);
+            }
+            Some(_) | None => {
+                self.bad_address(word, "is of another family than its address; no peer is used")
+            }
+        }
     }
 
     fn scope(&mut self, address: &mut VirtualAddress, word: &Word) {

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use standfast_types::InterfaceName;
 use standfast_vrrp::{Announcements, Transport, Version};
 
 use super::{Lowering, arguments::Read, command};
@@ -24,6 +25,8 @@ pub(crate) struct Defaults {
     pub(crate) owner_ignore_adverts: Option<bool>,
     pub(crate) check_unicast_src: bool,
     pub(crate) script_user: Option<User>,
+    /// Where static addresses go that name no interface.
+    pub(crate) interface: InterfaceName,
     pub(crate) startup_delay: Duration,
     pub(crate) detect_conflicts: bool,
     pub(crate) vmac_prefix: String,
@@ -59,6 +62,7 @@ impl Default for Defaults {
             owner_ignore_adverts: None,
             check_unicast_src: false,
             script_user: None,
+            interface: "eth0".into(),
             startup_delay: Duration::ZERO,
             detect_conflicts: true,
             vmac_prefix: "vrrp".to_owned(),
@@ -137,6 +141,13 @@ impl Lowering<'_> {
                     self.defaults.down_timer_adverts = adverts;
                 }
             }
+            "default_interface" => {
+                if let Some(word) = read.word() {
+                    self.defaults.interface = word.text.as_str().into();
+                }
+            }
+            // They are read before anything else.
+            "iproute_usr_dir" | "iproute_etc_dir" => {}
             "vrrp_check_unicast_src" => self.defaults.check_unicast_src = true,
             "v3_checksum_as_v2" => {
                 self.defaults.checksum_as_v2 = read.flag().unwrap_or(self.defaults.checksum_as_v2);

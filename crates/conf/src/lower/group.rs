@@ -83,7 +83,7 @@ impl Lowering<'_> {
     }
 
     /// The instances of `group`: all words of its lines.
-    fn members(&mut self, block: &'static Block, list: &Statement) -> Vec<InstanceName> {
+    pub(super) fn members(&mut self, block: &'static Block, list: &Statement) -> Vec<InstanceName> {
         let mut members = Vec::new();
         for line in list.statements() {
             let Some(entry) = self.known(block, line) else { continue };

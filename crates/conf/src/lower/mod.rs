@@ -17,6 +17,7 @@ mod route;
 mod rule;
 mod script;
 mod settings;
+mod statics;
 mod tracker;
 pub(crate) mod value;
 mod vmac;
@@ -63,6 +64,7 @@ pub(crate) struct Lowering<'a> {
     fifos: settings::FifoDrafts,
     mail: settings::MailDraft,
     names: names::Names,
+    statics: statics::Drafts,
     preferences: rule::NextPreference,
     /// Who lists an address first, and where.
     pub(crate) addresses: BTreeMap<IpAddr, (String, Span)>,
@@ -102,6 +104,7 @@ pub(crate) fn lower(
         fifos: settings::FifoDrafts::default(),
         mail: settings::MailDraft::default(),
         names,
+        statics: statics::Drafts::default(),
         preferences: rule::NextPreference::default(),
         addresses: BTreeMap::new(),
         link_names: std::collections::BTreeSet::new(),
@@ -137,6 +140,10 @@ impl Lowering<'_> {
             (Status::Active, "vrrp_script") => self.vrrp_script(keyword, statement),
             (Status::Active, "bfd_instance") => self.bfd_instance(keyword, statement),
             (Status::Active, "vrrp_instance") => self.vrrp_instance(keyword, statement),
+            (Status::Active, "static_ipaddress" | "static_routes" | "static_rules") => {
+                self.statics(keyword, statement);
+            }
+            (Status::Active, "track_group") => self.track_group(keyword, statement),
             (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
             (_, _) => self.announce(table::top(), keyword, statement),
         }
@@ -172,6 +179,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> Lowered {
         self.lower_groups();
+        self.lower_statics();
         self.lower_scripts();
         self.lower_fifos();
         self.lower_mail();

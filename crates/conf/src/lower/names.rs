@@ -193,8 +193,8 @@ impl Names {
     }
 }
 
-/// Decimal, or hexadecimal behind `0x`.
-fn number(text: &str) -> Option<u32> {
+/// Decimal, or hexadecimal behind `0x`: also a type of service, which `ip` reads as hexadecimal always.
+pub(super) fn number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
@@ -227,17 +227,8 @@ impl Lowering<'_> {
     }
 
     fn named_text(&mut self, table: NameTable, word: &Word, text: &str) -> Option<u32> {
-        // `ip` reads these as hexadecimal, with or without 0x.
-        let number = match table {
-            NameTable::DsField => u32::from_str_radix(text.trim_start_matches("0x"), 16).ok(),
-            NameTable::Tables
-            | NameTable::Protocols
-            | NameTable::Scopes
-            | NameTable::Realms
-            | NameTable::Groups
-            | NameTable::IpProtocols => number(text),
-        };
-        let known = self.names.find(table, text).or(number).filter(|n| *n <= table.most());
+        let known = self.names.find(table, text).or_else(|| number(text));
+        let known = known.filter(|number| *number <= table.most());
         if known.is_none() {
             let what = table.what();
             let message = format!("no {what} is called `{text}`; the line is left out");

@@ -10,7 +10,7 @@ use standfast_types::{
 use super::{
     Lowering,
     arguments::{Matched, Read},
-    names::NameTable,
+    names::{NameTable, number},
 };
 use crate::{
     Code, Diagnostic,
@@ -108,7 +108,7 @@ impl Lowering<'_> {
         draft: &mut Draft,
     ) -> bool {
         match (name, matched.value) {
-            ("via" | "gw" | "as", Value::Address(gateway)) => hop.gateway = Some(gateway),
+            ("via" | "gw", Value::Address(gateway)) => hop.gateway = Some(gateway),
             ("dev" | "oif", Value::Text(name)) => hop.interface = Some(name.into()),
             ("onlink", _) => hop.onlink = true,
             ("encap", Value::Text(text)) => hop.encap = encap_kind(hop.encap.take(), text),
@@ -120,7 +120,7 @@ impl Lowering<'_> {
                 None => draft.failed = true,
             },
             // `inet` and `inet6` before an address say what the address says itself.
-            ("via" | "gw" | "as", _) => {}
+            ("via" | "gw", _) => {}
             (_, _) => return false,
         }
         true
@@ -373,7 +373,7 @@ fn encap_option(hop: &mut NextHop, name: &str, matched: &Matched<'_>) {
         Some(Encap::Ip(tunnel) | Encap::Ip6(tunnel)) => {
             let small = || match matched.value {
                 Value::Number(number) => u8::try_from(number).ok(),
-                Value::Text(text) => u8::from_str_radix(text.trim_start_matches("0x"), 16).ok(),
+                Value::Text(text) => number(text).and_then(|number| u8::try_from(number).ok()),
                 Value::Bool(_) | Value::Time(_) | Value::Address(_) => None,
             };
             match (name, matched.value) {

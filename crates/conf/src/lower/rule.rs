@@ -1,11 +1,11 @@
 //! Lines of `virtual_rules` and `static_rules`.
 
-use standfast_types::{Family, Mark, Prefix, RoutingEntry, Rule, RuleAction};
+use standfast_types::{Family, Mark, RoutingEntry, Rule, RuleAction};
 
 use super::{
     Lowering,
     arguments::{Matched, Read},
-    names::NameTable,
+    names::{NameTable, number},
     route::Line,
 };
 use crate::{
@@ -105,8 +105,8 @@ impl Lowering<'_> {
         // A lint says that one without an action is ignored.
         rule.action = action?;
         // An empty prefix is no condition.
-        rule.from = rule.from.filter(|prefix| prefix.length() > 0).map(Prefix::network);
-        rule.to = rule.to.filter(|prefix| prefix.length() > 0).map(Prefix::network);
+        rule.from = rule.from.filter(|prefix| prefix.length() > 0);
+        rule.to = rule.to.filter(|prefix| prefix.length() > 0);
         rule.preference = preference.unwrap_or_else(|| self.next_preference(rule.family));
         if rule.tracked && rule.protocol.take().is_some_and(|it| it != 18) {
             self.tracked_protocol(first);
@@ -147,16 +147,17 @@ impl Draft {
     }
 
     fn rest(&mut self, name: &str, matched: &Matched<'_>) {
-        let number = match matched.value {
+        let value = match matched.value {
             Value::Number(number) => u32::try_from(number).ok(),
-            Value::Bool(_) | Value::Time(_) | Value::Address(_) | Value::Text(_) => None,
+            Value::Text(text) => number(text),
+            Value::Bool(_) | Value::Time(_) | Value::Address(_) => None,
         };
         match name {
             "inet" => self.family = Some(Family::V4),
             "inet6" => self.family = Some(Family::V6),
-            "preference" | "order" | "priority" => self.preference = number,
-            "suppress_prefixlength" | "sup_pl" => self.rule.suppress_prefix = number,
-            "goto" => self.action = number.map(RuleAction::Goto),
+            "preference" | "order" | "priority" => self.preference = value,
+            "suppress_prefixlength" | "sup_pl" => self.rule.suppress_prefix = value,
+            "goto" => self.action = value.map(RuleAction::Goto),
             "type" => self.action = action(&matched.word.text).or(self.action),
             "no_track" => self.rule.tracked = false,
             "track_group" => self.track_group = Some(matched.word.clone()),
@@ -178,10 +179,6 @@ fn action(name: &str) -> Option<RuleAction> {
 
 /// `VALUE` or `VALUE/MASK`, decimal or hexadecimal.
 fn mark(text: &str) -> Option<Mark> {
-    let number = |text: &str| match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    };
     let (value, mask) = match text.split_once('/') {
         Some((value, mask)) => (value, number(mask)?),
         None => (text, u32::MAX),

@@ -111,6 +111,7 @@ const FORMS: &[Form] = &[
         let groups = || text.split(':');
         is(groups().count() == 4 && groups().all(|group| u16::from_str_radix(group, 16).is_ok()))
     }),
+    form("anybase", "a number from 0 to 4294967295, hexadecimal behind 0x", mark),
     form("mark", "VALUE or VALUE/MASK", |text| text.splitn(2, '/').try_for_each(mark)),
     form("portrange", "PORT or LOW-HIGH", |text| span(text, 0, 65535)),
     form("uidrange", "UID or LOW-HIGH", |text| span(text, 0, 4_294_967_295)),

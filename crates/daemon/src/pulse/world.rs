@@ -295,7 +295,10 @@ impl World {
             scope: address.scope.0,
             broadcast: address.broadcast_address(),
             no_prefix_route: address.no_prefix_route,
+            peer: address.peer,
+            flags: address.flags,
             lifetime: Lifetime::Seconds(lease_seconds),
+            preferred_seconds: address.preferred(),
             ..AddressRequest::new(index, address.prefix)
         };
         let refuse = |error: Error| Refusal::Address {
@@ -315,7 +318,13 @@ impl World {
     }
 
     fn remove(&mut self, index: IfIndex, address: &VirtualAddress) -> Result<(), Refusal> {
-        for answer in self.netlink.delete_addresses(&[(index, address.prefix)]) {
+        let answers = match address.peer {
+            Some(peer) => {
+                vec![self.netlink.delete_peer_address(index, address.prefix.address(), peer)]
+            }
+            None => self.netlink.delete_addresses(&[(index, address.prefix)]),
+        };
+        for answer in answers {
             match answer {
                 Ok(()) => {}
                 Err(error) if error.class == Class::Gone => {}

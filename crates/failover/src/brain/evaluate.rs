@@ -115,6 +115,7 @@ impl Brain {
         instance.ensure_links(now, world, &mut self.outputs);
         faults.extend(instance.link_faults(world));
         faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
+        faults.extend(self.statics.faults_of(&instance.config.name, world));
         let config = &instance.config;
         let deaf = |index| self.listeners.is_deaf((index, config.router.family));
         let sockets = [world.index(&config.interface), instance.sender().map(|(index, _)| index)];

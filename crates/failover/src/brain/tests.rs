@@ -15,7 +15,7 @@ const fn v4(host: u8) -> IpAddr {
     IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, host))
 }
 
-fn instance(name: &str, vrid: u8, address: IpAddr) -> InstanceConfig {
+pub(crate) fn instance(name: &str, vrid: u8, address: IpAddr) -> InstanceConfig {
     let vrid = Vrid::new(vrid).expect("not zero");
     let priority = Priority::new(100).expect("not zero");
     let mut router = standfast_vrrp::Config::new(vrid, priority);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use standfast_types::{IfIndex, Prefix};
+use standfast_types::{AddressFlags, IfIndex, Prefix};
 
 use super::{
     message::{Message, attributes, ip_address, text, u32_at},
@@ -26,6 +26,9 @@ const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
 const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_HOMEADDRESS: u32 = 0x10;
+const IFA_F_MANAGETEMPADDR: u32 = 0x100;
+const IFA_F_MCAUTOJOIN: u32 = 0x400;
 const IFA_F_DADFAILED: u32 = 0x08;
 const IFA_F_TENTATIVE: u32 = 0x40;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
@@ -66,8 +69,14 @@ pub struct AddressRequest {
     pub broadcast: Option<Ipv4Addr>,
     /// Leave out the route to the prefix.
     pub no_prefix_route: bool,
+    /// The other end of a point-to-point link.
+    pub peer: Option<Prefix>,
+    /// What else the kernel is told of it.
+    pub flags: AddressFlags,
     /// How long it stays.
     pub lifetime: Lifetime,
+    /// For how many seconds it is preferred as a source; no longer than it stays.
+    pub preferred_seconds: u32,
     /// Whether it is tagged as ours.
     pub origin: Origin,
 }
@@ -83,7 +92,10 @@ impl AddressRequest {
             scope: 0,
             broadcast: None,
             no_prefix_route: false,
+            peer: None,
+            flags: AddressFlags { home: false, temporary: false, autojoin: false },
             lifetime: Lifetime::Forever,
+            preferred_seconds: u32::MAX,
             origin: Origin::Ours,
         }
     }
@@ -100,13 +112,21 @@ impl AddressRequest {
             Lifetime::Forever => u32::MAX,
             Lifetime::Seconds(seconds) => seconds,
         };
+        for (given, flag) in [
+            (self.flags.home, IFA_F_HOMEADDRESS),
+            (self.flags.temporary, IFA_F_MANAGETEMPADDR),
+            (self.flags.autojoin, IFA_F_MCAUTOJOIN),
+        ] {
+            flags |= if given { flag } else { 0 };
+        }
+        let preferred = self.preferred_seconds.min(seconds);
         // Preferred and valid lifetime, then two stamps that the kernel writes.
-        let cache_info = [seconds, seconds, 0, 0].map(u32::to_ne_bytes).concat();
+        let cache_info = [preferred, seconds, 0, 0].map(u32::to_ne_bytes).concat();
         let kind = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
         let mut message = Message::new(RTM_NEWADDR, kind)
-            .raw(&header(self.index, prefix, self.scope))
+            .raw(&header(self.index, self.peer.unwrap_or(prefix), self.scope))
             .address(IFA_LOCAL, prefix.address())
-            .address(IFA_ADDRESS, prefix.address())
+            .address(IFA_ADDRESS, self.peer.unwrap_or(prefix).address())
             .attribute(IFA_CACHEINFO, &cache_info)
             .number(IFA_FLAGS, flags);
         match self.origin {
@@ -182,6 +202,25 @@ impl Netlink {
                 .address(IFA_ADDRESS, prefix.address())
         };
         self.request_all("delete an address", which.iter().map(message).collect())
+    }
+}
+
+impl Netlink {
+    /// Deletes an address of a point-to-point link.
+    ///
+    /// # Errors
+    /// `Gone` when it is not there (any more).
+    pub fn delete_peer_address(
+        &mut self,
+        index: IfIndex,
+        local: IpAddr,
+        peer: Prefix,
+    ) -> Result<(), Error> {
+        let message = Message::new(RTM_DELADDR, NLM_F_REQUEST | NLM_F_ACK)
+            .raw(&header(index, peer, 0))
+            .address(IFA_LOCAL, local)
+            .address(IFA_ADDRESS, peer.address());
+        self.request("delete an address", message)
     }
 }
 

@@ -327,7 +327,8 @@ fn tunnel_header(mut message: Message, tunnel: &Tunnel, [ttl, tos]: [u16; 2]) ->
         message = message.attribute(tos, &[value]);
     }
     match tunnel.flags {
-        Some(flags) => message.attribute(6, &flags.to_be_bytes()),
+        // As the machine writes it, which is what `ip` always did and keepalived does.
+        Some(flags) => message.attribute(6, &flags.to_ne_bytes()),
         None => message,
     }
 }

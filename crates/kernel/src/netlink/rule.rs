@@ -122,7 +122,7 @@ fn message(kind: u16, flags: u16, rule: &Rule) -> Message {
     }
     for (kind, prefix) in [(FRA_DST, rule.to), (FRA_SRC, rule.from)] {
         if let Some(prefix) = prefix {
-            message = message.address(kind, prefix.network().address());
+            message = message.address(kind, prefix.address());
         }
     }
     details(message, rule)

@@ -3,10 +3,14 @@
 use std::{os::fd::AsFd, time::Duration};
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
-use standfast_types::{IfIndex, Instant, Prefix};
+use standfast_types::{
+    Family, IfIndex, Instant, InterfaceName, Mark, MetricKind, NextHop, PathMetric, Placement,
+    Prefix, Realms, Route, RouteKind, Rule, RuleAction,
+};
 
 use super::*;
 use crate::{
+    Class,
     clock::now,
     link::Switch,
     namespace::{NetNs, test::namespace},
@@ -129,13 +133,13 @@ fn each_address_of_a_batch_gets_its_own_answer() {
         assert_eq!(failed.len(), 1);
         assert_eq!(failed[0].0, 500);
         let error = failed[0].1.as_ref().expect_err("no such interface");
-        assert_eq!(error.class, crate::Class::Gone);
+        assert_eq!(error.class, Class::Gone);
         assert_eq!(netlink.addresses().expect("list").iter().filter(|a| a.ours).count(), 999);
         let which = [(index, requests[0].prefix), (index, requests[0].prefix)];
         let answers = netlink.delete_addresses(&which);
         assert!(answers[0].is_ok());
         let twice = answers[1].as_ref().expect_err("it is gone");
-        assert_eq!(twice.class, crate::Class::Gone);
+        assert_eq!(twice.class, Class::Gone);
     });
 }
 
@@ -287,5 +291,157 @@ fn secondary_addresses_go_with_their_primary() {
         assert!(answers[0].is_ok());
         assert_eq!(find(&mut netlink, "10.0.0.6/24"), None, "unless promote_secondaries is set");
         assert!(find(&mut netlink, "10.0.0.7/32").is_some());
+    });
+}
+
+#[test]
+fn routes_of_all_kinds_read_back_as_what_was_asked_for() {
+    in_namespace(|| {
+        let mut netlink = Netlink::open().expect("open");
+        let index = ethernet(&mut netlink);
+        add(&mut netlink, &[request(index, "10.0.0.1/24", Lifetime::Forever)]);
+        add(&mut netlink, &[request(index, "2001:db8::1/64", Lifetime::Forever)]);
+        let index_of = |name: &InterfaceName| (name.as_str() == "eth0").then_some(index);
+        let hop = |gateway: [u8; 4]| NextHop {
+            gateway: Some(gateway.into()),
+            interface: Some("eth0".into()),
+            ..NextHop::default()
+        };
+        let route = |text: &str| Route::new(prefix(text));
+        let near = |text: &str| Route { hops: vec![hop([10, 0, 0, 9])], ..route(text) };
+        let six = NextHop { gateway: "2001:db8::9".parse().ok(), ..NextHop::default() };
+        let metric = PathMetric { kind: MetricKind::Mtu, value: 1400, locked: true };
+        let wanted = [
+            near("10.1.0.0/24"),
+            Route { table: 1000, tos: 16, metric: Some(7), ..near("10.2.0.0/24") },
+            Route {
+                metrics: vec![metric],
+                source: Some([10, 0, 0, 1].into()),
+                ..near("0.0.0.0/0")
+            },
+            Route { hops: vec![hop([10, 0, 0, 8]), hop([10, 0, 0, 9])], ..route("10.3.0.0/24") },
+            Route { kind: RouteKind::Blackhole, ..route("10.4.0.0/24") },
+            Route { hops: vec![six], ..route("2001:db8:1::/48") },
+            Route { kind: RouteKind::Unreachable, table: 9, ..route("2001:db8:2::/48") },
+        ];
+        for route in &wanted {
+            netlink.add_route(route, &index_of).expect("add a route");
+            netlink.add_route(route, &index_of).expect("that it is there is no error");
+            let found = netlink.routes(OUR_ROUTES).expect("list routes");
+            let same = found.iter().filter(|found| found.is(route, &index_of)).count();
+            assert_eq!(same, 1, "{route} {found:?}");
+            let others = wanted.iter().filter(|other| *other != route);
+            for other in others {
+                assert!(!found.iter().any(|it| it.is(route, &index_of) && it.is(other, &index_of)));
+            }
+        }
+        let alone = Route { placement: Placement::Alone, ..wanted[0].clone() };
+        netlink.add_route(&alone, &index_of).expect_err("it is there");
+        for route in &wanted {
+            netlink.delete_route(route, &index_of).expect("delete a route");
+            let again = netlink.delete_route(route, &index_of).expect_err("it is gone");
+            assert_eq!(again.class, Class::Gone);
+        }
+        assert_eq!(netlink.routes(OUR_ROUTES).expect("list routes"), []);
+        let nowhere = Route { hops: vec![NextHop::default()], ..route("10.5.0.0/24") };
+        let missing = |_: &InterfaceName| None;
+        let hops = vec![hop([10, 0, 0, 9])];
+        let error = netlink.add_route(&Route { hops, ..nowhere }, &missing).expect_err("no eth0");
+        assert_eq!(error.class, Class::Gone);
+    });
+}
+
+#[test]
+fn rules_of_all_kinds_read_back_as_what_was_asked_for() {
+    in_namespace(|| {
+        let mut netlink = Netlink::open().expect("open");
+        ethernet(&mut netlink);
+        let rule = |preference| Rule::new(Family::V4, preference, RuleAction::Lookup(1000));
+        let wanted = [
+            rule(100),
+            Rule {
+                from: Some(prefix("10.0.0.7/24")),
+                to: Some(prefix("10.1.0.0/16")),
+                ..rule(101)
+            },
+            Rule { input: Some("eth0".into()), output: Some("far0".into()), ..rule(102) },
+            Rule { mark: Some(Mark { value: 24, mask: 12 }), tos: 16, ..rule(103) },
+            Rule { users: Some((10, 20)), tunnel: Some(7), inverted: true, ..rule(104) },
+            Rule { source_ports: Some((1, 2)), ip_protocol: Some(6), ..rule(105) },
+            Rule { destination_ports: Some((80, 80)), ip_protocol: Some(17), ..rule(106) },
+            Rule { suppress_prefix: Some(8), suppress_group: Some(3), ..rule(107) },
+            Rule { realms: Some(Realms { from: 30, to: 20 }), ..rule(108) },
+            Rule { action: RuleAction::Goto(200), ..rule(109) },
+            Rule { action: RuleAction::Nop, ..rule(110) },
+            Rule { action: RuleAction::Blackhole, ..rule(111) },
+            Rule { action: RuleAction::Unreachable, ..rule(112) },
+            Rule { action: RuleAction::Prohibit, ..rule(113) },
+            Rule { family: Family::V6, from: Some(prefix("2001:db8::/32")), ..rule(114) },
+            Rule { protocol: Some(4), ..rule(115) },
+        ];
+        for rule in &wanted {
+            netlink.add_rule(rule).expect("add a rule");
+            netlink.add_rule(rule).expect("that it is there is no error");
+            let found = netlink.rules().expect("list rules");
+            let same = found.iter().filter(|found| is_rule(found, rule)).count();
+            assert_eq!(same, 1, "{rule} {found:?}");
+        }
+        for rule in &wanted {
+            netlink.delete_rule(rule).expect("delete a rule");
+            assert_eq!(netlink.delete_rule(rule).expect_err("it is gone").class, Class::Gone);
+        }
+    });
+}
+
+#[test]
+fn the_monitor_reports_our_routes_and_all_rules_that_go() {
+    in_namespace(|| {
+        let mut netlink = Netlink::open().expect("open");
+        let index = ethernet(&mut netlink);
+        add(&mut netlink, &[request(index, "10.0.0.1/24", Lifetime::Forever)]);
+        let index_of = |_: &InterfaceName| Some(index);
+        let gateway = Some([10, 0, 0, 9].into());
+        let hops = vec![NextHop { gateway, ..NextHop::default() }];
+        let ours = Route { hops, ..Route::new(prefix("10.1.0.0/24")) };
+        let theirs = Route { protocol: Some(4), ..ours.clone() };
+        let rule = Rule::new(Family::V6, 100, RuleAction::Nop);
+        let mut monitor = Monitor::open().expect("open a monitor");
+        for route in [&theirs, &ours] {
+            netlink.add_route(route, &index_of).expect("add a route");
+            netlink.delete_route(route, &index_of).expect("delete a route");
+        }
+        netlink.add_rule(&rule).expect("add a rule");
+        netlink.delete_rule(&rule).expect("delete a rule");
+        let routing =
+            |change: &Change| matches!(change, Change::RouteGone(_) | Change::RuleGone(_));
+        let found = changes(&mut monitor, Duration::from_secs(2), 2, routing);
+        assert!(matches!(&found[0].1, Change::RouteGone(gone) if gone.is(&ours, &index_of)));
+        assert!(matches!(&found[1].1, Change::RuleGone(gone) if is_rule(gone, &rule)));
+    });
+}
+
+#[test]
+fn an_address_takes_its_peer_and_its_flags() {
+    in_namespace(|| {
+        let mut netlink = Netlink::open().expect("open");
+        let index = ethernet(&mut netlink);
+        let peer = prefix("10.0.1.1/24");
+        let four =
+            AddressRequest { peer: Some(peer), ..request(index, "10.0.0.1/32", Lifetime::Forever) };
+        let six = AddressRequest {
+            preferred_seconds: 0,
+            ..request(index, "2001:db8::5/128", Lifetime::Seconds(100))
+        };
+        add(&mut netlink, &[four, six]);
+        let found = netlink.addresses().expect("list addresses");
+        let held = |text: &str| {
+            let address = prefix(text).address();
+            found.iter().any(|found| found.prefix.address() == address)
+        };
+        assert!(held("10.0.0.1") && held("2001:db8::5"), "{found:?}");
+        let local = prefix("10.0.0.1").address();
+        netlink.delete_peer_address(index, local, peer).expect("delete it");
+        let again = netlink.delete_peer_address(index, local, peer).expect_err("it is gone");
+        assert_eq!(again.class, Class::Gone);
     });
 }
