@@ -17,6 +17,7 @@ pub mod nftables;
 pub mod own_link;
 mod packet_filter;
 mod packet_socket;
+pub mod poll;
 pub mod process;
 mod sys;
 pub mod syslog;

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    os::fd::{AsFd, BorrowedFd},
 };
 
 use standfast_failover::{BfdInput, BfdOutput, BfdPath, Input};
@@ -11,11 +10,12 @@ use standfast_kernel::{
     Error,
     bfd_socket::{BfdListener, BfdSender, PACKET, ReceivedBfd},
     clock,
+    poll::Registry,
 };
 use standfast_types::BfdName;
 use standfast_wire::bfd::{LENGTH, MULTIHOP_PORT, SINGLE_HOP_PORT};
 
-use super::Pulse;
+use super::{Pulse, source::Source};
 use crate::message::{FromPulse, Level};
 
 /// Packets that are read from one socket in one go: what a thousand fast neighbours send while we are late.
@@ -25,8 +25,9 @@ const BURST: usize = 4096;
 type Place = (IpAddr, u16);
 
 /// One sender for each session; they share the listeners.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sockets {
+    registry: Registry,
     sessions: BTreeMap<BfdName, Speaker>,
     listeners: BTreeMap<Place, BfdListener>,
 }
@@ -40,9 +41,8 @@ struct Speaker {
 }
 
 impl Sockets {
-    /// Everything that can be read from.
-    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.listeners.values().map(AsFd::as_fd)
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry, sessions: BTreeMap::new(), listeners: BTreeMap::new() }
     }
 
     /// The next packet that has arrived at this place.
@@ -72,7 +72,9 @@ impl Sockets {
         for place in wanted {
             if let Entry::Vacant(vacant) = self.listeners.entry(place) {
                 let (local, port) = place;
-                vacant.insert(BfdListener::open(local, port)?);
+                let listener = BfdListener::open(local, port)?;
+                self.registry.add(&listener, Source::Bfd.token())?;
+                vacant.insert(listener);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 mod bfd;
 mod routing;
+mod source;
 mod vmac;
 mod world;
 
@@ -14,20 +15,20 @@ use std::{
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
-    io::Errno,
     process::{Resource, getrlimit, setrlimit},
     thread::CapabilitySet,
 };
 use standfast_failover::{Brain, Input, Output, OwnLinkKind};
 use standfast_kernel::{
     clock,
+    poll::Poll,
     process::{
         self,
         signal::{self, SignalFd},
     },
+    vrrp_socket::{PACKET, Received},
 };
-use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, WallClock};
+use standfast_types::{Family, IfIndex, InstanceName, Instant, InterfaceName, WallClock};
 use standfast_vrrp::{Datagram, Envelope};
 
 use crate::{
@@ -36,11 +37,14 @@ use crate::{
     message::{FromPulse, Level, ToPulse},
     signals,
 };
+use source::Source;
 use world::World;
 
 /// Between two tries to read tables that change all the time.
 const RESYNC_RETRY: Duration = Duration::from_millis(100);
 const FIRST_SURVEYS: usize = 20;
+/// Packets that are read from one socket in one go: what thousands of instances are sent while we are late.
+const BURST: usize = 4096;
 /// Changes of the kernel that are followed in one go; then it is the adverts' turn again.
 const CHANGES: usize = 256;
 /// How far the machine's clock may be from what the brain was told: both run at the same rate, and windows of
@@ -57,8 +61,9 @@ pub fn run(name: &str) -> anyhow::Result<u8> {
     process::set_name(name)?;
     let line = io::stdin().as_fd().try_clone_to_owned()?;
     let mut channel = Channel::new(UnixStream::from(line))?;
-    let messages = begin(&mut channel)?;
-    match Pulse::prepare(&mut channel, messages) {
+    let mut poll = Poll::new()?;
+    let messages = begin(&mut channel, &mut poll)?;
+    match Pulse::prepare(&mut channel, poll, messages) {
         Ok(mut pulse) => pulse.run(),
         Err(error) => {
             channel.send(&FromPulse::Failed(format!("{error:#}")))?;
@@ -68,7 +73,8 @@ pub fn run(name: &str) -> anyhow::Result<u8> {
 }
 
 /// Waits for the supervisor's first message.
-fn begin(channel: &mut Channel) -> anyhow::Result<Vec<ToPulse>> {
+fn begin(channel: &mut Channel, poll: &mut Poll) -> anyhow::Result<Vec<ToPulse>> {
+    poll.registry().add(&*channel, Source::Supervisor.token())?;
     let until = clock::now() + BEGIN_TIMEOUT;
     loop {
         let received = channel.receive()?;
@@ -77,8 +83,8 @@ fn begin(channel: &mut Channel) -> anyhow::Result<Vec<ToPulse>> {
         }
         let left = until.saturating_since(clock::now());
         anyhow::ensure!(!received.closed && !left.is_zero(), "the supervisor said nothing");
-        let mut fds = [PollFd::new(channel, PollFlags::IN)];
-        wait(&mut fds, Some(left))?;
+        // That it can be read is all that there is to know.
+        drop(poll.wait(Some(left))?);
     }
 }
 
@@ -93,33 +99,36 @@ fn check_rights() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn wait(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> anyhow::Result<()> {
-    let limit = limit.map(rustix::time::Timespec::try_from).transpose()?;
-    match poll(fds, limit.as_ref()) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 struct Pulse<'a> {
     brain: Brain,
     world: World,
     bfd: bfd::Sockets,
     channel: &'a mut Channel,
+    poll: Poll,
     timer: clock::Timer,
+    /// When the timer fires, while it has not.
+    armed: Option<Instant>,
     signals: SignalFd,
     flood: Flood,
     releasing: bool,
     /// The supervisor is gone.
     orphaned: bool,
+    /// The supervisor has no room for our messages now.
+    wants_room: bool,
     /// What the brain was told of the machine's clock.
     clock: WallClock,
     /// What the kernel has is not known for sure; it is read again then.
     resync_at: Option<Instant>,
+    /// Room for a packet.
+    packet: Vec<u8>,
 }
 
 impl<'a> Pulse<'a> {
-    fn prepare(channel: &'a mut Channel, messages: Vec<ToPulse>) -> anyhow::Result<Self> {
+    fn prepare(
+        channel: &'a mut Channel,
+        poll: Poll,
+        messages: Vec<ToPulse>,
+    ) -> anyhow::Result<Self> {
         let mut messages = messages.into_iter();
         let Some(ToPulse::Begin { config, realtime_priority, nice, adopt, scripts, originals }) =
             messages.next()
@@ -131,23 +140,29 @@ impl<'a> Pulse<'a> {
         let mut files = getrlimit(Resource::Nofile);
         files.current = files.maximum;
         let _ = setrlimit(Resource::Nofile, files);
-        let signals = signals::open()?;
+        let (timer, signals) = (clock::Timer::new()?, signals::open()?);
+        poll.registry().add(&timer, Source::Timer.token())?;
+        poll.registry().add(&signals, Source::Signals.token())?;
         // Pages that are swapped out would make it late. Without the right to lock them it runs all
         // the same.
         let _ = process::lock_memory();
         let now = clock::now();
         let mut pulse = Self {
             brain: Brain::new(config, now),
-            world: World::open(vmac::OwnLinks::new(originals))?,
-            bfd: bfd::Sockets::default(),
+            world: World::open(vmac::OwnLinks::new(originals), poll.registry())?,
+            bfd: bfd::Sockets::new(poll.registry()),
             channel,
-            timer: clock::Timer::new()?,
+            poll,
+            timer,
+            armed: None,
             signals,
             flood: Flood::default(),
             releasing: false,
             orphaned: false,
+            wants_room: false,
             clock: WallClock::default(),
             resync_at: None,
+            packet: vec![0; PACKET],
         };
         pulse.input(Input::Seed(clock::seed()?));
         pulse.follow_clock();
@@ -198,42 +213,49 @@ impl<'a> Pulse<'a> {
 
     fn run(&mut self) -> anyhow::Result<u8> {
         while !(self.releasing && self.brain.has_stopped()) {
-            let deadline = self.brain.next_deadline().into_iter().chain(self.resync_at).min();
-            self.timer.set(deadline)?;
-            self.wait()?;
+            let ready = self.wait()?;
             self.follow_clock();
             // What has arrived comes before what is due: an advert that waits in a socket because we
             // were late counts before the timer that it resets.
-            self.receive_adverts();
-            self.receive_bfd();
+            for source in &ready {
+                match source {
+                    Source::Adverts(index, family) => self.receive_adverts(*index, *family),
+                    Source::Bfd => self.receive_bfd(),
+                    Source::Timer => self.armed = None,
+                    Source::Signals | Source::Supervisor | Source::Changes | Source::Claims(..) => {
+                    }
+                }
+            }
             self.brain.handle_timeout(clock::now());
             self.drain();
-            self.follow_kernel();
-            self.receive_announcements();
-            self.receive_signals();
-            self.receive_messages()?;
+            self.resync();
+            for source in ready {
+                match source {
+                    Source::Changes => self.follow_kernel(),
+                    Source::Claims(index, family) => self.receive_claims(index, family),
+                    Source::Signals => self.receive_signals(),
+                    Source::Supervisor => self.receive_messages()?,
+                    Source::Timer | Source::Bfd | Source::Adverts(..) => {}
+                }
+            }
+            self.flush()?;
         }
         // Bounded by the supervisor's patience, not ours: whatever it can't take is lost.
         let _ = self.channel.flush();
         Ok(0)
     }
 
-    fn wait(&self) -> anyhow::Result<()> {
-        let mut fds = vec![
-            PollFd::new(&self.timer, PollFlags::IN),
-            PollFd::new(&self.signals, PollFlags::IN),
-        ];
-        // A line whose other end is gone is always readable: it would never let us wait.
-        if !self.orphaned {
-            let backlog = self.channel.has_backlog();
-            let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            fds.push(PollFd::new(&*self.channel, flags));
+    /// Waits until something has arrived, or is due.
+    fn wait(&mut self) -> anyhow::Result<Vec<Source>> {
+        let deadline = self.brain.next_deadline().into_iter().chain(self.resync_at).min();
+        // A timer that fires too early costs less than one that is set with every advert.
+        let early = self.armed.zip(deadline).is_some_and(|(armed, deadline)| armed <= deadline);
+        if !early && self.armed != deadline {
+            self.timer.set(deadline)?;
+            self.armed = deadline;
         }
-        let sockets = self.world.fds().chain(self.bfd.fds());
-        fds.extend(sockets.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        wait(&mut fds, None)?;
-        self.timer.clear();
-        Ok(())
+        let ready = self.poll.wait(None)?;
+        Ok(ready.filter_map(Source::from_token).collect())
     }
 
     /// Tells the brain when somebody has set the machine's clock.
@@ -246,24 +268,25 @@ impl<'a> Pulse<'a> {
         }
     }
 
-    fn receive_adverts(&mut self) {
-        for (index, packet, payload) in self.world.adverts() {
-            let datagram = Datagram {
-                source: packet.source,
-                destination: packet.destination,
-                ttl: packet.ttl,
-                envelope: match packet.protected {
-                    Some(identification) => Envelope::Header { identification },
-                    None => Envelope::Bare,
-                },
-                payload: &payload,
+    fn receive_adverts(&mut self, index: IfIndex, family: Family) {
+        let mut buffer = std::mem::take(&mut self.packet);
+        // Each interface has its share: a flood on one must not cost another its adverts.
+        for _ in 0..BURST {
+            let Some(packet) = self.world.next_advert(index, family, &mut buffer) else { break };
+            let Received { source, destination, ttl, payload, protected } = packet;
+            let payload = buffer.get(payload).unwrap_or_default();
+            let envelope = match protected {
+                Some(identification) => Envelope::Header { identification },
+                None => Envelope::Bare,
             };
+            let datagram = Datagram { source, destination, ttl, envelope, payload };
             self.input(Input::Datagram { index, datagram });
         }
+        self.packet = buffer;
     }
 
-    fn receive_announcements(&mut self) {
-        for claim in self.world.claims() {
+    fn receive_claims(&mut self, index: IfIndex, family: Family) {
+        for claim in self.world.claims(index, family) {
             self.input(claim);
         }
     }
@@ -289,6 +312,9 @@ impl<'a> Pulse<'a> {
                 }
             }
         }
+    }
+
+    fn resync(&mut self) {
         if self.resync_at.is_some_and(|at| at <= clock::now()) {
             // While the tables change too fast to be read, the elections go on.
             self.resync_at = match self.survey() {
@@ -314,11 +340,23 @@ impl<'a> Pulse<'a> {
         }
         if received.closed && !self.orphaned {
             self.orphaned = true;
+            // A line whose other end is gone is always readable: it would never let us wait.
+            self.poll.registry().remove(&*self.channel)?;
             // Without a supervisor nobody would restart us or run the checks.
             self.release();
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
         // A supervisor that is gone is noticed by reading.
         let _ = self.channel.flush();
+        let wants_room = self.channel.has_backlog();
+        if wants_room != self.wants_room && !self.orphaned {
+            let token = Source::Supervisor.token();
+            self.poll.registry().want_room(&*self.channel, token, wants_room)?;
+            self.wants_room = wants_room;
+        }
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    os::fd::{AsFd, BorrowedFd},
 };
 
 use standfast_failover::{Input, Output};
@@ -15,7 +14,8 @@ use standfast_kernel::{
     netlink::{
         Address, AddressRequest, Change, Lifetime, Link, LinkKind, Monitor, MonitorError, Netlink,
     },
-    vrrp_socket::{PACKET, Received, VrrpSocket},
+    poll::Registry,
+    vrrp_socket::{Received, VrrpSocket},
 };
 use standfast_types::{
     Family, IfIndex, InterfaceName, MacAddress, RoutingEntry, VirtualAddress, Vrid,
@@ -23,9 +23,9 @@ use standfast_types::{
 use standfast_vrrp::Envelope;
 use standfast_wire::{arp, neighbour};
 
-use super::{routing::Routing, vmac::OwnLinks};
+use super::{routing::Routing, source::Source, vmac::OwnLinks};
 
-/// Packets that are read from one socket in one go; then it is the timers' turn again.
+/// Claims that are read from one socket in one go; then it is the timers' turn again.
 const BURST: usize = 64;
 
 /// Who says that an address is at its door, and what it says.
@@ -65,6 +65,7 @@ pub(super) struct Port {
 pub(crate) struct World {
     pub(super) netlink: Netlink,
     monitor: Monitor,
+    registry: Registry,
     pub(super) ports: BTreeMap<IfIndex, Port>,
     pub(super) own_links: OwnLinks,
     routing: Routing,
@@ -74,27 +75,19 @@ pub(crate) struct World {
 
 impl World {
     /// Opens netlink; the monitor first, so that no change falls between a survey and the first event.
-    pub(crate) fn open(own_links: OwnLinks) -> Result<Self, Error> {
+    pub(crate) fn open(own_links: OwnLinks, registry: Registry) -> Result<Self, Error> {
         let monitor = Monitor::open()?;
+        registry.add(&monitor, Source::Changes.token())?;
         let netlink = Netlink::open()?;
         Ok(Self {
             netlink,
             monitor,
+            registry,
             ports: BTreeMap::new(),
             own_links,
             routing: Routing::default(),
             addresses: BTreeSet::new(),
         })
-    }
-
-    /// Everything that can be read from.
-    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let ports = self.ports.values().flat_map(|port| {
-            let arp = port.arp.as_ref().map(AsFd::as_fd);
-            let neighbour = port.neighbour.as_ref().map(AsFd::as_fd);
-            port.hearing().map(AsFd::as_fd).chain(arp).chain(neighbour)
-        });
-        ports.chain([self.monitor.as_fd()])
     }
 
     /// All links and addresses, and what is gone since the last survey.
@@ -148,32 +141,25 @@ impl World {
         }
     }
 
-    /// Adverts that have arrived.
-    pub(crate) fn adverts(&self) -> Vec<(IfIndex, Received, Vec<u8>)> {
-        let mut adverts = Vec::new();
-        let mut buffer = [0; PACKET];
-        for (index, socket) in self
-            .ports
-            .iter()
-            .flat_map(|(&index, port)| port.hearing().map(move |socket| (index, socket)))
-        {
-            // Each interface has its share: a flood on one must not cost another its adverts.
-            for _ in 0..BURST {
-                // An error here is the interface's, which netlink reports as well.
-                let Ok(Some(packet)) = socket.receive(&mut buffer) else { break };
-                let payload = buffer.get(packet.payload.clone()).unwrap_or_default().to_vec();
-                adverts.push((index, packet, payload));
-            }
-        }
-        adverts
+    /// The next advert that has arrived on an interface, into `buffer`.
+    pub(crate) fn next_advert(
+        &self,
+        index: IfIndex,
+        family: Family,
+        buffer: &mut [u8],
+    ) -> Option<Received> {
+        // An error here is the interface's, which netlink reports as well.
+        let mut receive = |socket: &VrrpSocket| socket.receive(buffer).ok().flatten();
+        self.ports.get(&index)?.hearing(family).find_map(&mut receive)
     }
 
-    /// Addresses that other machines announce, or say to have.
-    pub(crate) fn claims(&self) -> Vec<Input<'static>> {
-        let mut claims = Vec::new();
-        for (&index, port) in &self.ports {
-            claims.extend(port.heard_arp(index).chain(port.heard_neighbours(index)));
-        }
+    /// Addresses that other machines announce on an interface, or say to have.
+    pub(crate) fn claims(&self, index: IfIndex, family: Family) -> Vec<Input<'static>> {
+        let Some(port) = self.ports.get(&index) else { return Vec::new() };
+        let mut claims: Vec<Claim> = match family {
+            Family::V4 => port.heard_arp(index).collect(),
+            Family::V6 => port.heard_neighbours(index).collect(),
+        };
         // Two interfaces on one network hear each other.
         claims.retain(|(mac, _)| self.ports.values().all(|port| port.mac != Some(*mac)));
         claims.into_iter().map(|(_, claim)| claim).collect()
@@ -259,8 +245,9 @@ impl World {
             socket.join(*group)?;
         }
         socket.set_filter(vrids)?;
+        self.registry.add(&socket, Source::Adverts(index, family).token())?;
         port.vrrp.insert(family, socket);
-        port.open_announcer(index, family)
+        port.open_announcer(index, family, &self.registry)
     }
 
     fn listen_protected(
@@ -280,6 +267,7 @@ impl World {
             socket.join(*group)?;
         }
         socket.set_filter(vrids)?;
+        self.registry.add(&socket, Source::Adverts(index, Family::V4).token())?;
         port.protected = Some(socket);
         Ok(())
     }
@@ -308,7 +296,8 @@ impl World {
             lasting: error.class == Class::Refused,
         };
         if let Some(port) = self.ports.get_mut(&index) {
-            port.open_announcer(index, Family::of(address.prefix.address())).map_err(refuse)?;
+            let family = Family::of(address.prefix.address());
+            port.open_announcer(index, family, &self.registry).map_err(refuse)?;
         }
         self.netlink
             .add_addresses(&[request])
@@ -387,17 +376,30 @@ fn index_of(ports: &BTreeMap<IfIndex, Port>, name: &InterfaceName) -> Option<IfI
 
 impl Port {
     /// The sockets that adverts arrive at.
-    fn hearing(&self) -> impl Iterator<Item = &VrrpSocket> {
-        self.vrrp.values().chain(&self.protected)
+    fn hearing(&self, family: Family) -> impl Iterator<Item = &VrrpSocket> {
+        let protected = self.protected.iter().filter(move |_| family == Family::V4);
+        self.vrrp.get(&family).into_iter().chain(protected)
     }
 
     /// What cannot be announced (an interface without Ethernet addresses) needs no socket for it.
-    fn open_announcer(&mut self, index: IfIndex, family: Family) -> Result<(), Error> {
+    fn open_announcer(
+        &mut self,
+        index: IfIndex,
+        family: Family,
+        registry: &Registry,
+    ) -> Result<(), Error> {
+        let token = Source::Claims(index, family).token();
         match family {
             _ if self.mac.is_none() => {}
-            Family::V4 if self.arp.is_none() => self.arp = Some(ArpSocket::open(index)?),
+            Family::V4 if self.arp.is_none() => {
+                let socket = ArpSocket::open(index)?;
+                registry.add(&socket, token)?;
+                self.arp = Some(socket);
+            }
             Family::V6 if self.neighbour.is_none() => {
-                self.neighbour = Some(NeighbourSocket::open(index)?);
+                let socket = NeighbourSocket::open(index)?;
+                registry.add(&socket, token)?;
+                self.neighbour = Some(socket);
             }
             Family::V4 | Family::V6 => {}
         }
