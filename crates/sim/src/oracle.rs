@@ -86,3 +86,74 @@ fn effect(weight: Weight, up: Option<bool>) -> Option<i32> {
         None => Some(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use standfast_failover::{TrackInterface, TrackScript};
+    use standfast_types::{Family, Priority};
+
+    use super::*;
+    use crate::node;
+
+    fn instance(priority: u8, preempt: Preempt) -> InstanceConfig {
+        let priority = Priority::new(priority).expect("not 0");
+        let mut config = node::instance(0, Family::V4, 1, priority);
+        config.router.preempt = preempt;
+        config
+    }
+
+    fn weight(value: i16, reverse: bool) -> Weight {
+        Weight { value, reverse }
+    }
+
+    fn seen(config: &InstanceConfig, claims: bool) -> Seen<'_> {
+        let (carriers, scripts) = ([true; 2], [Some(true), Some(false)]);
+        Seen { config: Some(config), carriers, scripts, members: vec![config], claims }
+    }
+
+    #[test]
+    fn the_highest_priority_wins_unless_it_never_preempts() {
+        for (preempt, expected) in [(Preempt::Always, vec![1]), (Preempt::Never, vec![0, 1])] {
+            let (low, high) = (instance(100, Preempt::Always), instance(200, preempt));
+            let all = [seen(&low, true), seen(&high, false)];
+            assert_eq!(masters(&all), expected.into_iter().collect());
+            let all = [seen(&low, true), seen(&high, true)];
+            assert_eq!(masters(&all), [1].into(), "two masters: the lower one yields");
+        }
+    }
+
+    #[test]
+    fn equals_may_both_win_and_who_cannot_run_never_does() {
+        let one = instance(100, Preempt::Always);
+        let mut down = seen(&one, true);
+        down.carriers = [false, true];
+        let mut dead = seen(&one, false);
+        dead.config = None;
+        let all = [seen(&one, false), seen(&one, false), down, dead];
+        assert_eq!(masters(&all), [0, 1].into());
+        assert_eq!(masters(&all[2..]), BTreeSet::new());
+    }
+
+    #[test]
+    fn weights_count_as_the_manual_says() {
+        let table = [
+            (weight(10, false), weight(10, false), Some(110)),
+            (weight(-10, false), weight(-10, false), Some(90)),
+            (weight(10, true), weight(-10, true), Some(100)),
+            (weight(253, false), weight(-253, false), Some(100)),
+            (weight(0, false), weight(0, true), Some(100)),
+            (weight(5, false), weight(0, false), None),
+        ];
+        for (first, second, expected) in table {
+            let mut config = instance(100, Preempt::Always);
+            let track =
+                |(script, weight): (&str, Weight)| TrackScript { script: script.into(), weight };
+            config.trackers.scripts = [("a", first), ("b", second)].map(track).into();
+            assert_eq!(priority(&seen(&config, false)), expected, "{first:?} {second:?}");
+        }
+        let mut config = instance(100, Preempt::Always);
+        let interface = node::TRACKED.into();
+        config.trackers.interfaces = vec![TrackInterface { interface, weight: weight(200, false) }];
+        assert_eq!(priority(&seen(&config, false)), Some(254));
+    }
+}

@@ -177,3 +177,70 @@ fn lease(interval: Duration) -> Duration {
     let whole = Duration::from_secs(three.as_secs() + u64::from(three.subsec_nanos() > 0));
     whole.max(Duration::from_secs(2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Place = Place { instance: 0, address: 0 };
+    const MASTER: Happening = Happening::State { instance: 0, to: StateName::Master };
+    const BACKUP: Happening = Happening::State { instance: 0, to: StateName::Backup };
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    /// A running machine with one address to hold; then these, all at once.
+    fn after(happenings: &[Happening]) -> (Addresses, Option<String>) {
+        let mut addresses = Addresses::new(1, 1);
+        let interval = Duration::from_secs(1);
+        let (patience, skew) = (4 * interval, interval);
+        let settings = Settings { instance: 0, interval, patience, skew, addresses: 1 };
+        let first = [Happening::Started { adopting: false }, Happening::Configured(settings)];
+        let all = first.iter().chain(happenings).chain([&Happening::Settled]);
+        let broken = all.filter_map(|what| addresses.observe(Instant::ZERO, 0, what)).next();
+        (addresses, broken)
+    }
+
+    #[test]
+    fn a_master_that_holds_and_announces_is_in_order() {
+        assert_eq!(after(&[Happening::Added(HERE), Happening::Announced(HERE), MASTER]).1, None);
+    }
+
+    #[test]
+    fn an_address_outside_master_is_not() {
+        let held = [Happening::Added(HERE), Happening::Announced(HERE), BACKUP];
+        assert!(after(&held).1.is_some_and(|text| text.contains("outside MASTER")));
+    }
+
+    #[test]
+    fn a_master_without_its_address_is_not() {
+        assert!(after(&[MASTER]).1.is_some_and(|text| text.contains("holds 0 of 1")));
+    }
+
+    #[test]
+    fn an_address_that_nobody_was_told_of_is_not() {
+        let silent = [Happening::Added(HERE), MASTER];
+        assert!(after(&silent).1.is_some_and(|text| text.contains("without having announced")));
+    }
+
+    #[test]
+    fn a_dead_or_paused_machine_holds_until_its_lease_ends_and_no_longer() {
+        for silent in [Happening::Crashed, Happening::Paused] {
+            let (mut addresses, broken) =
+                after(&[Happening::Added(HERE), Happening::Announced(HERE), MASTER]);
+            assert_eq!(broken, None);
+            addresses.observe(at(1_000), 0, &silent);
+            assert_eq!(addresses.pass(at(5_300)), None);
+            assert!(addresses.pass(at(5_301)).is_some(), "{silent:?}");
+            addresses.observe(at(5_300), 0, &Happening::Gone(HERE));
+            assert_eq!(addresses.pass(at(60_000)), None);
+        }
+    }
+
+    #[test]
+    fn leases_are_whole_seconds_and_at_least_two() {
+        let lease = |millis| lease(Duration::from_millis(millis)).as_secs();
+        assert_eq!([10, 600, 670, 1000, 1010].map(lease), [2, 2, 3, 3, 4]);
+    }
+}

@@ -70,3 +70,38 @@ impl Lateness {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Settings;
+
+    const BACKUP: Happening = Happening::State { instance: 0, to: StateName::Backup };
+    const MASTER: Happening = Happening::State { instance: 0, to: StateName::Master };
+
+    fn broken(priority: u8, slept: Duration, then: &[Happening]) -> bool {
+        let second = Duration::from_secs(1);
+        let (interval, skew, patience) = (second, second, 4 * second);
+        let settings = Settings { instance: 0, interval, patience, skew, addresses: 1 };
+        let mut lateness = Lateness::new(1, 1);
+        let first = [
+            Happening::Configured(settings),
+            Happening::Priority { instance: 0, to: priority },
+            MASTER,
+            Happening::Woke { slept },
+        ];
+        first.iter().chain(then).any(|what| lateness.observe(0, what).is_some())
+    }
+
+    #[test]
+    fn a_late_master_must_leave_before_it_speaks() {
+        let late = Duration::from_secs(5);
+        let (claim, bye) =
+            ([100, 0]).map(|priority| Happening::Sent { instance: 0, priority }).into();
+        assert!(broken(100, late, &[claim.clone()]));
+        assert!(!broken(100, late, &[bye]));
+        assert!(!broken(100, late, &[BACKUP, claim.clone()]));
+        assert!(!broken(100, Duration::from_secs(4), &[claim.clone()]));
+        assert!(!broken(255, late, &[claim]));
+    }
+}

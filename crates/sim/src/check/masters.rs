@@ -167,7 +167,7 @@ impl Masters {
     }
 
     /// Nothing happens until `to`: who is master for too long then.
-    pub(crate) fn pass(&mut self, to: Instant) -> Option<(usize, String)> {
+    pub(crate) fn pass(&self, to: Instant) -> Option<(usize, String)> {
         if !self.alert {
             return None;
         }
@@ -198,5 +198,104 @@ impl Masters {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Settings;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const REACH: Duration = Duration::from_millis(1);
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    /// Two masters from t = 0, the second of the higher priority.
+    fn two(priorities: [u8; 2]) -> Masters {
+        let own = [1, 2].map(|host| IpAddr::from([192, 0, 2, host]));
+        let mut masters = Masters::new(&own, vec![0], REACH);
+        for (machine, priority) in priorities.into_iter().enumerate() {
+            let interval = SECOND;
+            let settings = Settings {
+                instance: 0,
+                interval,
+                patience: 4 * SECOND,
+                skew: SECOND,
+                addresses: 1,
+            };
+            for what in [
+                Happening::Started { adopting: false },
+                Happening::Configured(settings),
+                Happening::Priority { instance: 0, to: priority },
+                Happening::State { instance: 0, to: StateName::Master },
+            ] {
+                masters.observe(Instant::ZERO, machine, &what);
+            }
+        }
+        masters
+    }
+
+    fn broken_by(masters: &Masters, millis: u64) -> Option<usize> {
+        masters.pass(at(millis)).map(|(machine, _)| machine)
+    }
+
+    #[test]
+    fn two_masters_may_last_for_an_interval_and_the_way_and_no_longer() {
+        let masters = two([100, 200]);
+        assert_eq!(broken_by(&masters, 1_001), None);
+        assert_eq!(broken_by(&masters, 1_002), Some(0));
+        assert_eq!(broken_by(&two([200, 100]), 1_002), Some(1));
+        assert_eq!(broken_by(&two([100, 100]), 1_002), Some(0), "the lower address yields");
+    }
+
+    #[test]
+    fn only_a_lost_advert_of_the_higher_one_buys_another_interval() {
+        let mut masters = two([100, 200]);
+        masters.observe(at(900), 0, &Happening::Lost { instance: 0, to: 1 });
+        assert_eq!(broken_by(&masters, 1_002), Some(0));
+        masters.observe(at(900), 1, &Happening::Lost { instance: 0, to: 0 });
+        assert_eq!(broken_by(&masters, 1_901), None);
+        assert_eq!(broken_by(&masters, 1_902), Some(0));
+    }
+
+    #[test]
+    fn one_that_yields_pauses_or_dies_is_no_second_master() {
+        for what in [
+            Happening::State { instance: 0, to: StateName::Backup },
+            Happening::Paused,
+            Happening::Crashed,
+        ] {
+            let mut masters = two([100, 200]);
+            masters.observe(at(1_000), 0, &what);
+            assert_eq!(broken_by(&masters, 60_000), None, "{what:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_wakes_has_an_interval_to_hear_the_other() {
+        let mut masters = two([100, 200]);
+        masters.observe(at(1_000), 0, &Happening::Paused);
+        masters.observe(at(5_000), 0, &Happening::Woke { slept: 4 * SECOND });
+        assert_eq!(broken_by(&masters, 6_001), None);
+        assert_eq!(broken_by(&masters, 6_002), Some(0));
+    }
+
+    #[test]
+    fn a_changed_rank_changes_who_must_yield() {
+        let mut masters = two([100, 200]);
+        masters.observe(at(1_000), 1, &Happening::Priority { instance: 0, to: 50 });
+        assert_eq!(broken_by(&masters, 2_001), None);
+        assert_eq!(broken_by(&masters, 2_002), Some(1));
+    }
+
+    #[test]
+    fn one_that_was_told_to_stop_serves_for_a_skew_and_a_little() {
+        let mut masters = two([100, 200]);
+        masters.observe(at(500), 0, &Happening::Released);
+        assert_eq!(broken_by(&masters, 1_600), None);
+        assert_eq!(broken_by(&masters, 1_601), Some(0));
     }
 }

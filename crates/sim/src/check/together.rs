@@ -74,3 +74,26 @@ impl Node {
         Some(format!("V{instance} is in a group with V{lead}, whose MASTER is {is}, and differs"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(leads: &[usize], happenings: &[Happening]) -> bool {
+        let mut together = Together::new(1, leads);
+        let started = Happening::Started { adopting: false };
+        let all = [&started].into_iter().chain(happenings).chain([&Happening::Settled]);
+        all.filter_map(|what| together.observe(0, what)).next().is_some()
+    }
+
+    #[test]
+    fn members_that_settle_apart_are_noticed_and_others_are_free() {
+        let to = |instance, to| Happening::State { instance, to };
+        let one = [to(0, StateName::Master), to(1, StateName::Backup)];
+        assert!(broken(&[0, 0], &one));
+        assert!(!broken(&[0, 1], &one));
+        assert!(!broken(&[0, 0], &[to(1, StateName::Master), to(0, StateName::Master)]));
+        assert!(!broken(&[0, 0], &[Happening::Released, to(0, StateName::Stop)]));
+        assert!(!broken(&[0, 0], &[to(0, StateName::Fault), to(1, StateName::Fault)]));
+    }
+}
