@@ -37,4 +37,6 @@ pub use run::{Outcome, play};
 pub use trace::{Entry, Happening, Place, Settings};
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod tests;

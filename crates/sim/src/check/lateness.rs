@@ -98,10 +98,10 @@ mod tests {
         let late = Duration::from_secs(5);
         let (claim, bye) =
             ([100, 0]).map(|priority| Happening::Sent { instance: 0, priority }).into();
-        assert!(broken(100, late, &[claim.clone()]));
+        assert!(broken(100, late, std::slice::from_ref(&claim)));
         assert!(!broken(100, late, &[bye]));
         assert!(!broken(100, late, &[BACKUP, claim.clone()]));
-        assert!(!broken(100, Duration::from_secs(4), &[claim.clone()]));
+        assert!(!broken(100, Duration::from_secs(4), std::slice::from_ref(&claim)));
         assert!(!broken(255, late, &[claim]));
     }
 }

@@ -9,8 +9,9 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write,
+    fmt::Write as _,
     hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
@@ -366,9 +367,13 @@ impl Search {
 impl Drop for Search {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("by {:?}", self.path);
+            say(&format!("by {:?}", self.path));
         }
     }
+}
+
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Searches from a cold start and from a settled cluster; how many states there were.
@@ -384,11 +389,11 @@ fn everything(two: u8, three: u8, faults: u8) {
     for preempt in preempts {
         for priorities in [[200, 100], [100, 100]] {
             let states = search(&priorities, preempt, two, faults);
-            println!("{priorities:?} {preempt:?}: {states} states to depth {two}");
+            say(&format!("{priorities:?} {preempt:?}: {states} states to depth {two}"));
         }
         for priorities in [[200, 150, 100], [100, 100, 100]] {
             let states = search(&priorities, preempt, three, faults);
-            println!("{priorities:?} {preempt:?}: {states} states to depth {three}");
+            say(&format!("{priorities:?} {preempt:?}: {states} states to depth {three}"));
         }
     }
 }
@@ -398,7 +403,7 @@ fn two_and_three_routers_settle_whatever_happened_before() {
     everything(6, 4, 2);
 }
 
-/// `cargo test --release -p standfast-sim --test exhaustive -- --ignored --nocapture`
+/// `cargo test --release -p standfast-sim deeper -- --ignored --nocapture`
 #[test]
 #[ignore = "minutes, in release mode"]
 fn two_and_three_routers_settle_whatever_happened_before_deeper() {
