@@ -111,25 +111,33 @@ impl Machine {
 
 /// What was done to addresses, routes and rules, in order.
 fn deeds(outputs: &[Output]) -> Vec<String> {
-    let deed = |output: &Output| match output {
-        Output::AddAddress { address, .. } => Some(format!("+ {}", address.prefix)),
-        Output::RemoveAddress { address, .. } => Some(format!("- {}", address.prefix)),
-        Output::AddEntry { entry } => Some(format!("+ {entry}")),
-        Output::RemoveEntry { entry } => Some(format!("- {entry}")),
-        _ => None,
-    };
-    outputs.iter().filter_map(deed).collect()
+    let mut deeds = Vec::new();
+    for output in outputs {
+        if let Output::AddAddress { address, .. } = output {
+            deeds.push(format!("+ {}", address.prefix));
+        } else if let Output::RemoveAddress { address, .. } = output {
+            deeds.push(format!("- {}", address.prefix));
+        } else if let Output::AddEntry { entry } = output {
+            deeds.push(format!("+ {entry}"));
+        } else if let Output::RemoveEntry { entry } = output {
+            deeds.push(format!("- {entry}"));
+        }
+    }
+    deeds
 }
 
 fn routing_events(outputs: &[Output]) -> Vec<RoutingEvent> {
-    let event = |output: &Output| match output {
-        Output::Emit(
+    let mut events = Vec::new();
+    for output in outputs {
+        if let Output::Emit(
             Event::Instance { kind: InstanceEvent::Routing(event), .. }
             | Event::Static(StaticEvent::Routing(event)),
-        ) => Some(event.clone()),
-        _ => None,
-    };
-    outputs.iter().filter_map(event).collect()
+        ) = output
+        {
+            events.push(event.clone());
+        }
+    }
+    events
 }
 
 #[test]
@@ -181,7 +189,7 @@ fn what_is_not_tracked_or_not_held_stays_away() {
     let (mut machine, _) = Machine::master(config(vec![untracked.clone()]));
     machine.gone(&untracked);
     machine.gone(&rule(7));
-    assert_eq!(deeds(&machine.wait(Duration::ZERO)), [] as [&str; 0]);
+    assert!(deeds(&machine.wait(Duration::ZERO)).is_empty());
 }
 
 #[test]
@@ -203,7 +211,7 @@ fn a_route_that_went_with_its_interface_is_back_with_it() {
     plain.tracked = false;
     let (mut machine, _) = Machine::started(with_static(RoutingEntry::Route(plain), &[]));
     machine.link(ETH1, "eth1", false);
-    assert_eq!(deeds(&machine.link(ETH1, "eth1", true)), [] as [&str; 0]);
+    assert!(deeds(&machine.link(ETH1, "eth1", true)).is_empty());
 }
 
 #[test]

@@ -16,5 +16,6 @@ mod mail;
 mod notify;
 mod peers;
 mod personality;
+mod routing;
 mod scenarios;
 mod this_host;
