@@ -118,16 +118,8 @@ pub fn dump(loaded: &Loaded, defaults: bool) -> Dump {
         file: loaded.path.display().to_string(),
         refused: loaded.model.is_none(),
         top,
-        model: loaded.model.clone().map(without_secrets),
+        model: loaded.model.as_ref().map(crate::Model::without_secrets),
     }
-}
-
-/// The model without passwords.
-fn without_secrets(mut model: crate::Model) -> crate::Model {
-    for instance in &mut model.failover.instances {
-        instance.router.authentication = instance.router.authentication.masked();
-    }
-    model
 }
 
 /// A keyword's values in the blocks around, for those that inherit them.

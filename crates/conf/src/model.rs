@@ -24,6 +24,18 @@ pub struct Model {
     pub group_notify: BTreeMap<GroupName, Notify>,
 }
 
+impl Model {
+    /// The same without passwords and keys, to be shown.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let mut model = self.clone();
+        for instance in &mut model.failover.instances {
+            instance.router.authentication = instance.router.authentication.masked();
+        }
+        model
+    }
+}
+
 /// Settings of the whole process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Global {

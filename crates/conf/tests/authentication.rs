@@ -1,5 +1,7 @@
 //! `authentication` and `auth_hmac`: what protects the adverts, and when an instance must not run without it.
 
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
 mod support;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -31,10 +33,10 @@ fn authentication(loaded: &Loaded) -> Authentication {
 }
 
 fn hmac(loaded: &Loaded) -> Hmac {
-    match authentication(loaded) {
-        Authentication::Hmac(hmac) => hmac,
-        other => panic!("{other:?}"),
+    if let Authentication::Hmac(hmac) = authentication(loaded) {
+        return hmac;
     }
+    panic!("{:?}", authentication(loaded));
 }
 
 fn key(bytes: impl Into<Vec<u8>>) -> Key {

@@ -28,7 +28,19 @@ impl Errors {
             interval: count(&[Discard::Interval]),
             addresses: counters.other_addresses,
             authentication_kind: count(&[Discard::AuthenticationType]),
-            authentication: count(&[Discard::Password]),
+            authentication: count(&[
+                Discard::Password,
+                Discard::HeaderMalformed,
+                Discard::HeaderSpi,
+                Discard::HeaderIcv,
+                Discard::HeaderReplay,
+                Discard::HmacMissing,
+                Discard::HmacMalformed,
+                Discard::HmacUnknownKey,
+                Discard::HmacInvalid,
+                Discard::HmacStale,
+                Discard::HmacReplay,
+            ]),
         }
     }
 }

@@ -47,7 +47,10 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
         log.warning(text);
     }
     if options.dump {
-        log.info(&format!("configuration: {}", serde_json::to_string(&configuration.model)?));
+        log.info(&format!(
+            "configuration: {}",
+            serde_json::to_string(&configuration.model.without_secrets())?
+        ));
     }
     let launch = if options.background { Some(process::daemonize()?) } else { None };
     let pid_file = match PidFile::acquire(&options.pid_file) {

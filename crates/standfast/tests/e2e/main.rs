@@ -1,6 +1,7 @@
 //! The whole program with real processes in real time: run with `--release` and `--test-threads=1`.
 //! Every test goes into a sandbox of its own; one that can't run says `SKIPPED` and why.
 
+mod authentication;
 mod bfd;
 mod check;
 mod common;

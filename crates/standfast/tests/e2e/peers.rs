@@ -9,19 +9,26 @@ use crate::common::{KEEPALIVED, in_sandbox, logged, pair, run, say, seconds, wai
 
 const TSHARK: &str = "/usr/bin/tshark";
 const TCPDUMP: &str = "/usr/bin/tcpdump";
+/// Our address, which keepalived expects there.
+const OUR_SPI: &str = "0x0a530001";
 /// Of the first machine that a network builds: ours.
 const OUR_MAC: &str = "02:00:00:00:01:00";
 
-/// One instance of every kind, twice: the address ends in its number, and `a` is master of those below 50.
-const KINDS: [(u8, u8, bool); 8] = [
-    (11, 2, true),
-    (12, 2, false),
-    (13, 3, true),
-    (14, 3, false),
-    (51, 2, true),
-    (52, 2, false),
-    (53, 3, true),
-    (54, 3, false),
+/// One instance of every kind, twice: the address ends in its number, and `a` is master of those below 50. With
+/// the version, whether it is multicast, and its authentication.
+const KINDS: [(u8, u8, bool, Option<&str>); 12] = [
+    (11, 2, true, Some("PASS")),
+    (12, 2, false, Some("PASS")),
+    (13, 3, true, None),
+    (14, 3, false, None),
+    (15, 2, true, Some("AH")),
+    (16, 2, false, Some("AH")),
+    (51, 2, true, Some("PASS")),
+    (52, 2, false, Some("PASS")),
+    (53, 3, true, None),
+    (54, 3, false, None),
+    (55, 2, true, Some("AH")),
+    (56, 2, false, Some("AH")),
 ];
 
 fn address(number: u8) -> Ipv4Addr {
@@ -31,14 +38,13 @@ fn address(number: u8) -> Ipv4Addr {
 /// Both nodes' configuration, seen from the one with this last byte.
 fn configuration(own: u8, other: u8) -> String {
     let mut text = "global_defs {\n script_user root\n}\n".to_owned();
-    for (number, version, multicast) in KINDS {
+    for (number, version, multicast, authentication) in KINDS {
         let priority = if (own == 1) == (number < 50) { 200 } else { 100 };
         let interval = if version == 2 { "1" } else { "0.2" };
         let state = if priority == 200 { "MASTER" } else { "BACKUP" };
-        let authentication = match version {
-            2 => " authentication {\n auth_type PASS\n auth_pass secret\n }\n",
-            _ => "",
-        };
+        let authentication = authentication.map_or_else(String::new, |kind| {
+            format!(" authentication {{\n auth_type {kind}\n auth_pass secret\n }}\n")
+        });
         let peers = if multicast {
             String::new()
         } else {
@@ -104,7 +110,7 @@ fn keepalived_and_we_replace_each_other_in_every_mode_and_tshark_finds_no_fault(
             "0",
             "-w",
             "/tmp/capture",
-            "vrrp or arp",
+            "vrrp or ah or arp",
         ];
         stage.start("b", "capture", &capture)?;
         wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
@@ -154,15 +160,20 @@ fn well_formed(stage: &mut Stage) -> anyhow::Result<()> {
     let adverts = run(
         stage,
         "b",
-        &read("vrrp", "-e vrrp.version -e ip.dst -e eth.dst -e vrrp.checksum.status"),
+        &read(
+            "vrrp",
+            "-e vrrp.version -e ip.dst -e eth.dst -e vrrp.checksum.status -e vrrp.auth_type -e ah.spi",
+        ),
     )?;
-    let mut counts = [0_usize; 4];
+    let mut counts = [0_usize; 6];
     for advert in &adverts {
         let kind = match advert.split_whitespace().collect::<Vec<_>>()[..] {
-            ["2", "224.0.0.18", "01:00:5e:00:00:12", "1"] => 0,
-            ["2", "10.83.0.2", _, "1"] => 1,
+            ["2", "224.0.0.18", "01:00:5e:00:00:12", "1", "1"] => 0,
+            ["2", "10.83.0.2", _, "1", "1"] => 1,
             ["3", "224.0.0.18", "01:00:5e:00:00:12", "1"] => 2,
             ["3", "10.83.0.2", _, "1"] => 3,
+            ["2", "224.0.0.18", "01:00:5e:00:00:12", "1", "2", OUR_SPI] => 4,
+            ["2", "10.83.0.2", _, "1", "2", OUR_SPI] => 5,
             _ => anyhow::bail!("not an advert of ours: {advert}"),
         };
         if let Some(count) = counts.get_mut(kind) {
@@ -176,7 +187,8 @@ fn well_formed(stage: &mut Stage) -> anyhow::Result<()> {
         anyhow::ensure!(announced.contains(&line), "{line} was never announced");
     }
     say(format_args!(
-        "tshark finds no fault in {} adverts (v2 multicast, v2 unicast, v3 multicast, v3 unicast: {counts:?}) and {} \
+        "tshark finds no fault in {} adverts (v2 multicast, v2 unicast, v3 multicast, v3 unicast, AH \
+         multicast, AH unicast: {counts:?}) and {} \
          announcements",
         adverts.len(),
         announced.len()
