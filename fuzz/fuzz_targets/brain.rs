@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
                     vrid: Vrid::new(51).expect("not zero"),
                     priority: argument,
                     interval_seconds: 1,
-                    password: None,
+                    authentication: standfast_wire::vrrp::Authentication::None,
                     addresses: &[ADDRESS],
                 };
                 let mut payload = Vec::new();
@@ -102,6 +102,7 @@ fn advert(brain: &mut Brain, now: Instant, payload: &[u8]) {
         source: Ipv4Addr::new(192, 0, 2, 3).into(),
         destination: Ipv4Addr::new(224, 0, 0, 18).into(),
         ttl: 255,
+        envelope: standfast_vrrp::Envelope::Bare,
         payload,
     };
     brain.handle_input(now, Input::Datagram { index: INDEX, datagram });

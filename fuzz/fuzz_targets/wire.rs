@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use standfast_types::Family;
 use standfast_wire::{
     arp, neighbour,
-    vrrp::{Fields, Packet, PseudoHeader, Repr, V2, V3},
+    vrrp::{Authentication, Fields, Packet, PseudoHeader, Repr, V2, V3},
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -27,8 +27,8 @@ fn vrrp(bytes: &[u8], family: Family) {
     let addresses = addresses.as_slice();
     let repr = match packet.fields() {
         Fields::V2 { interval_seconds, password, .. } => {
-            let password = Some(password);
-            Repr::V2(V2 { vrid, priority, interval_seconds, password, addresses })
+            let authentication = Authentication::Password(password);
+            Repr::V2(V2 { vrid, priority, interval_seconds, authentication, addresses })
         }
         Fields::V3 { interval_centis } => {
             Repr::V3(V3 { vrid, priority, interval_centis, addresses })
