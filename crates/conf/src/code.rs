@@ -91,7 +91,7 @@ codes! {
     SourceMoves = 320, "The source address is a virtual address: all nodes would send from the same one.";
     PeerMoves = 321, "A unicast peer is a virtual address. Adverts for it reach whoever holds it, which may be the sender.";
     PeerUnheard = 322, "`min_ttl` is above `max_ttl`, so every advert of the peer is discarded.";
-    StrictMode = 323, "Strict mode does not allow the keyword, so keepalived ignores it.";
+    StrictMode = 323, "Strict mode does not allow the keyword, so it is ignored.";
     HmacKey = 324, "A key of `auth_hmac` is defined twice, or there is none to sign with: then the instance is left out.";
     OwnMac = 325, "An interface of `use_vmac` or `use_ipvlan` cannot be made as it is asked for.";
     RoutingName = 340, "A routing table, protocol, scope, realm or the like is called by a name that no file of iproute2 has; the line is left out.";

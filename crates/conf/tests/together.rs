@@ -259,6 +259,7 @@ fn strict_mode_ignores_what_the_standard_does_not_have() {
         "authentication {\n auth_type PASS\n auth_pass k8sVIPpw\n }",
         "accept",
         "preempt_delay 5",
+        "down_timer_adverts 5",
         "garp_lower_prio_repeat 1",
         "garp_lower_prio_delay 3",
         "lower_prio_no_advert off",
@@ -276,6 +277,16 @@ fn strict_mode_ignores_what_the_standard_does_not_have() {
     for sound in ["accept\n version 3", "preempt_delay 0", "garp_lower_prio_delay 0", "nopreempt"] {
         assert_eq!(together(&with("vrrp_strict", sound)), [], "{sound}");
     }
+}
+
+#[test]
+fn strict_mode_knows_one_mac_one_master_and_one_kind_of_first_address() {
+    let with = |text: &str| load(&format!("global_defs {{\n vrrp_strict\n}}\n{}", instance(text)));
+    let mac = with(" use_vmac 02:00:00:00:01");
+    expect(&mac, Code::StrictMode, 8, "02:00:00:00:01", "switch strict mode off");
+    expect(&with(" state MASTER\n priority 100"), Code::StrictMode, 8, "MASTER", "`state BACKUP`");
+    expect(&with(" state BACKUP\n priority 255"), Code::StrictMode, 8, "BACKUP", "`state MASTER`");
+    assert_eq!(together(&with(" state MASTER\n priority 255")), []);
 }
 
 #[test]

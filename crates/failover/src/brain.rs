@@ -16,6 +16,7 @@ use standfast_vrrp::{Datagram, Input as RouterInput, StateName};
 
 use crate::{
     BfdSnapshot, Config, Event, Evidence, Fault, Input, InstanceConfig, InstanceEvent, Output,
+    accept::Blocking,
     bfd::Sessions,
     dependents::Dependents,
     group::Groups,
@@ -31,6 +32,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Brain {
     startup_delay: Duration,
+    blocking: Blocking,
+    releasing: bool,
     instances: Instances,
     scripts: BTreeMap<ScriptName, ScriptState>,
     groups: Groups,
@@ -73,9 +76,11 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, groups, bfd, statics, startup_delay } = config;
+        let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall } = config;
         let mut brain = Self {
             startup_delay,
+            blocking: Blocking::new(firewall),
+            releasing: false,
             instances: Instances::new(
                 instances.into_iter().map(|config| Instance::new(config, now)),
             ),
@@ -105,12 +110,14 @@ impl Brain {
         for instance in self.instances.values_mut() {
             instance.ensure_links(now, &self.world, &mut self.outputs);
         }
+        self.update_blocked();
     }
 
     /// Begins, once the interfaces and addresses of the machine are known. Instances in `adopt` were
     /// master in a process that died a moment ago and go on as master; all other leftovers of their
     /// addresses are removed.
     pub fn start(&mut self, now: Instant, adopt: &BTreeSet<InstanceName>) {
+        self.update_blocked();
         let adopt = &self.groups.whole(adopt);
         for instance in self.instances.values() {
             if !adopt.contains(&instance.config.name) {
@@ -171,6 +178,18 @@ impl Brain {
         }
         self.time_statics(now);
         self.instances.schedule();
+        self.end_blocking();
+    }
+
+    fn update_blocked(&mut self) {
+        self.blocking.update(self.instances.values(), &mut self.outputs);
+    }
+
+    /// The last to let go takes the rules of `no_accept` along.
+    fn end_blocking(&mut self) {
+        if self.releasing && self.has_stopped() {
+            self.update_blocked();
+        }
     }
 
     /// Takes one input. Drain [`Self::poll_output`] before the next.
@@ -267,6 +286,8 @@ impl Brain {
                     instance.release(now, &self.world, &mut self.outputs);
                 }
                 self.statics.release();
+                self.releasing = true;
+                self.end_blocking();
             }
         }
         self.end_statics();
@@ -315,6 +336,7 @@ impl Brain {
         self.startup_delay = config.startup_delay;
         self.statics.reconfigure(config.statics, &self.world, &mut self.outputs);
         self.world.statics = self.statics.addresses();
+        self.blocking.firewall = config.firewall;
         self.reconfigure_scripts(config.scripts);
         self.bfd.reconfigure(now, config.bfd, &mut self.outputs);
         let mut wanted: BTreeMap<_, _> =
@@ -331,6 +353,7 @@ impl Brain {
             self.create(now, name, config);
         }
         self.reconfigure_groups(now, config.groups);
+        self.update_blocked();
         self.evaluate(now);
         self.update_listeners();
         self.instances.schedule();
@@ -434,6 +457,7 @@ impl Brain {
                     instance.lower(&mut self.outputs);
                 }
                 self.update_listeners();
+                self.update_blocked();
                 return self.evaluate_some(now, BTreeSet::from([slot]), &BTreeSet::new());
             }
         }

@@ -7,7 +7,7 @@ use standfast_types::{
     BfdName, GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
 };
 
-use crate::{BfdConfig, OwnLink, Statics};
+use crate::{BfdConfig, Firewall, OwnLink, Statics};
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub statics: Statics,
     /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
     pub startup_delay: Duration,
+    /// Where the rules of `no_accept` stand.
+    pub firewall: Firewall,
 }
 
 /// One `vrrp_instance`.
@@ -44,6 +46,8 @@ pub struct InstanceConfig {
     pub track_primary: bool,
     /// As master, asks who else has its addresses (`vrrp_detect_conflicts`).
     pub detect_conflicts: bool,
+    /// Whether it takes what is sent to its addresses; else it only forwards (`no_accept`).
+    pub accept: bool,
     /// Interfaces to make for it (`use_vmac`, `use_ipvlan`); names are unique.
     pub links: Vec<OwnLink>,
     /// Which of `links` its adverts leave through as master; else through `interface`.
@@ -74,6 +78,7 @@ impl InstanceConfig {
             detect_conflicts: true,
             links: Vec::new(),
             advertise_from: None,
+            accept: true,
             addresses: Vec::new(),
             routing: Vec::new(),
             trackers: Trackers::default(),

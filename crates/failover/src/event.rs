@@ -1,6 +1,6 @@
 //! What the world tells the brain, what the brain wants done, and what happened.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
@@ -9,7 +9,9 @@ use standfast_types::{
 };
 use standfast_vrrp::{Datagram, Envelope, StateName};
 
-use crate::{BfdEvent, BfdInput, BfdOutput, Evidence, OwnLinkKind, RoutingEvent, StaticEvent};
+use crate::{
+    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, RoutingEvent, StaticEvent,
+};
 
 /// What the world tells the brain.
 #[derive(Clone, Debug)]
@@ -202,6 +204,13 @@ pub enum Output {
     LinkDown {
         /// Its index.
         index: IfIndex,
+    },
+    /// Drop packets for these addresses, in place of those of before.
+    Block {
+        /// Where the rules stand.
+        firewall: Firewall,
+        /// The addresses, each with its interface.
+        addresses: BTreeSet<(IpAddr, InterfaceName)>,
     },
     /// Install an address, or renew its lease.
     AddAddress {

@@ -4,6 +4,7 @@
 //! the machine must hold. Like the routers in it, it is a value: the daemon, the simulator and the tests
 //! feed it the same inputs and get the same outputs.
 
+mod accept;
 mod assess;
 mod bfd;
 mod brain;
@@ -21,6 +22,7 @@ mod tracker;
 mod vmac;
 mod world;
 
+pub use accept::Firewall;
 pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
 pub use brain::{Brain, InstanceSnapshot};
 pub use config::{

@@ -144,6 +144,12 @@ impl Instance {
         }
     }
 
+    /// The name that an interface really has which the configuration names.
+    pub(crate) fn name_of<'a>(&'a self, interface: &'a InterfaceName) -> &'a InterfaceName {
+        let own = self.links.iter().find(|own| own.config.name == *interface);
+        own.map_or(interface, |own| &own.name)
+    }
+
     /// The interface through which adverts leave now.
     pub(crate) fn way_out(&self) -> Option<IfIndex> {
         let sender = self.sender().filter(|_| self.holds());

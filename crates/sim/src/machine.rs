@@ -390,7 +390,8 @@ impl Machine {
                 Output::CreateLink { .. }
                 | Output::RemoveLink { .. }
                 | Output::LinkUp { .. }
-                | Output::LinkDown { .. } => {}
+                | Output::LinkDown { .. }
+                | Output::Block { .. } => {}
             }
         }
     }

@@ -47,6 +47,14 @@ impl Draft {
         hmac.or(self.pass.as_ref()).map(|word| word.span)
     }
 
+    /// Strict mode has no password, and heeds no advert without a signature where one is asked for.
+    pub(super) fn obey_strictness(&mut self) {
+        (self.legacy, self.kind, self.pass) = (None, None, None);
+        if let Some(hmac) = &mut self.hmac {
+            hmac.mode = Mode::Enforce;
+        }
+    }
+
     /// By how many bytes `auth_hmac` makes adverts longer.
     pub(super) const fn trailer_length(&self) -> usize {
         if self.hmac.is_some() { 28 } else { 0 }

@@ -30,6 +30,7 @@ pub(crate) struct Defaults {
     pub(crate) startup_delay: Duration,
     pub(crate) detect_conflicts: bool,
     pub(crate) vmac_prefix: String,
+    pub(crate) strict: bool,
     pub(crate) vmac_addr_prefix: Option<String>,
     /// What the file says for all instances.
     pub(crate) notify: Notify,
@@ -67,6 +68,7 @@ impl Default for Defaults {
             detect_conflicts: true,
             vmac_prefix: "vrrp".to_owned(),
             vmac_addr_prefix: None,
+            strict: false,
             notify: Notify::default(),
             garp: Garp::default(),
         }
@@ -184,6 +186,22 @@ impl Lowering<'_> {
             "vmac_addr_prefix" => {
                 self.defaults.vmac_addr_prefix = read.word().map(|word| word.text.to_string());
             }
+            "vrrp_strict" => self.defaults.strict = read.flag().unwrap_or(self.defaults.strict),
+            "nftables" => {
+                if let Some(word) = read.word() {
+                    self.model.failover.firewall.table = word.text.to_string();
+                }
+            }
+            "nftables_priority" => {
+                if let Some((priority, _)) = read.small() {
+                    self.model.failover.firewall.priority = priority;
+                }
+            }
+            "nftables_counters" => self.model.failover.firewall.counters = true,
+            // Rules go by name, which an interface that was made again still has.
+            "nftables_ifindex" => {}
+            // nftables does their work.
+            "vrrp_iptables" | "vrrp_ipsets" => {}
             // An interface may always come and go, in any form.
             "dynamic_interfaces" => {}
             // The reader has obeyed it.

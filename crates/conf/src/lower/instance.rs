@@ -84,6 +84,9 @@ pub(super) struct Draft {
     pub(super) trackers: tracker::Drafts,
     pub(super) notify: Notify,
     pub(super) own: vmac::Wish,
+    pub(super) strict: bool,
+    /// `accept` or `no_accept`
+    pub(super) accept: Option<bool>,
 }
 
 impl Lowering<'_> {
@@ -154,6 +157,8 @@ impl Lowering<'_> {
             trackers: tracker::Drafts::default(),
             notify: Notify { mail: self.mail.alert(), ..defaults.notify.clone() },
             own: vmac::Wish::default(),
+            strict: defaults.strict,
+            accept: None,
         }
     }
 
@@ -221,7 +226,9 @@ impl Lowering<'_> {
             "track_interface" | "track_script" | "track_bfd" => {
                 self.track(&mut draft.trackers, keyword, statement);
             }
-            "accept" => {}
+            "accept" => draft.accept = Some(true),
+            "no_accept" => draft.accept = Some(false),
+            "strict_mode" => draft.strict = read.flag().unwrap_or(draft.strict),
             name if draft.own.take(name, flag, read) => {}
             _ => self.instance_detail(draft, keyword.name, statement, read),
         }

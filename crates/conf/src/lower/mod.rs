@@ -18,6 +18,7 @@ mod rule;
 mod script;
 mod settings;
 mod statics;
+mod strict;
 mod tracker;
 pub(crate) mod value;
 mod vmac;

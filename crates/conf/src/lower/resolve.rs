@@ -27,7 +27,7 @@ const ADVERTISED6_BYTES: usize = 1500 - 40 - 8;
 
 impl Lowering<'_> {
     /// Turns a block into an instance of the model, unless it cannot run.
-    pub(super) fn resolve(&mut self, draft: Draft) {
+    pub(super) fn resolve(&mut self, mut draft: Draft) {
         let name = InstanceName::from(draft.name.text.as_str());
         let (Some(vrid), Some(interface), true) =
             (self.required_vrid(&draft), self.required_interface(&draft), self.can_run(&draft))
@@ -35,8 +35,11 @@ impl Lowering<'_> {
             self.model.left_out.push(name);
             return;
         };
+        let priority = self.resolve_priority(&draft);
         let version = self.version(&draft);
-        let mut router = Config::new(vrid, self.resolve_priority(&draft));
+        let accept = draft.obey_strictness(version, priority);
+        let version = self.version(&draft);
+        let mut router = Config::new(vrid, priority);
         router.family = draft.family();
         router.version = version;
         router.advert_interval = self.resolve_interval(&draft, version);
@@ -72,6 +75,7 @@ impl Lowering<'_> {
             name,
             interface,
             router,
+            accept,
             links: own.links,
             advertise_from: own.advertise_from,
             source: draft.source.map(|(source, _)| source).or(own.source),

@@ -64,6 +64,14 @@ impl Wish {
         true
     }
 
+    /// Strict mode has no MAC address but the standard's, and adverts come from that.
+    pub(super) fn obey_strictness(&mut self) {
+        self.from_parent = None;
+        if let Some(Asked { kind: AskedKind::Macvlan(mac), .. }) = &mut self.main {
+            *mac = None;
+        }
+    }
+
     /// Whether the instance has a virtual MAC address, which its successor will have as well.
     pub(super) fn shares_mac(&self) -> bool {
         self.main.as_ref().is_some_and(|asked| matches!(asked.kind, AskedKind::Macvlan(_)))

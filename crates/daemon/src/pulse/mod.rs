@@ -415,6 +415,7 @@ impl<'a> Pulse<'a> {
                 Output::RemoveLink { .. }
                 | Output::LinkUp { .. }
                 | Output::LinkDown { .. }
+                | Output::Block { .. }
                 | Output::Listen { .. }
                 | Output::Unlisten { .. }
                 | Output::Send { .. }
@@ -435,6 +436,7 @@ impl<'a> Pulse<'a> {
             | Output::RemoveLink { .. }
             | Output::LinkUp { .. }
             | Output::LinkDown { .. }
+            | Output::Block { .. }
             | Output::Unlisten { .. }
             | Output::Send { .. }
             | Output::AddAddress { .. }

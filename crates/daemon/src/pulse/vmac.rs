@@ -1,12 +1,18 @@
 //! Interfaces that instances have of their own, as the kernel makes them.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::IpAddr,
+    path::Path,
+};
 
-use standfast_failover::{Input, Isolation, OwnLinkKind};
+use standfast_failover::{Firewall, Input, Isolation, OwnLinkKind};
 use standfast_kernel::{
     Class, Error,
     link::Switch,
     netlink::{LinkKind, Netlink},
+    nftables::Blocklist,
     own_link::{self, Ipv4Setting, MacvlanMode, OwnKind},
 };
 use standfast_types::{IfIndex, InterfaceName};
@@ -179,6 +185,20 @@ impl World {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Drops packets for addresses that are not to be reached themselves.
+    pub(super) fn block(
+        &self,
+        firewall: Firewall,
+        addresses: BTreeSet<(IpAddr, InterfaceName)>,
+    ) -> Result<(), Refusal> {
+        let Firewall { table, priority, counters } = firewall;
+        let addresses = addresses.into_iter().map(|(ip, name)| (ip, name.to_string())).collect();
+        let list = Blocklist { table, priority, counters, addresses };
+        list.install().map_err(|error| {
+            Refusal::Other(format!("addresses with no_accept take packets: could not {error}"))
+        })
     }
 
     /// An interface is gone: what was known of it as a parent is of no use any more.

@@ -206,6 +206,7 @@ impl World {
             Output::RemoveAddress { index, address } => self.remove(index, &address),
             Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
             Output::RemoveLink { index } => self.remove_link(index),
+            Output::Block { firewall, addresses } => self.block(firewall, addresses),
             Output::LinkUp { index } => self.switch_link(index, Switch::Up),
             Output::LinkDown { index } => self.switch_link(index, Switch::Down),
             Output::Ask { index, address } => self.send(index, |port| port.ask(address)),

@@ -146,6 +146,7 @@ fn good_byes(outputs: &[Output]) -> usize {
         | Output::RemoveLink { .. }
         | Output::LinkUp { .. }
         | Output::LinkDown { .. }
+        | Output::Block { .. }
         | Output::Announce { .. }
         | Output::Ask { .. }
         | Output::Bfd(_)

@@ -20,3 +20,4 @@ mod personality;
 mod routing;
 mod scenarios;
 mod this_host;
+mod vmac;

@@ -61,7 +61,11 @@ fn configuration(own: u8, other: u8) -> String {
     text
 }
 
-fn start_theirs(stage: &mut Stage, node: &str, configuration: &str) -> anyhow::Result<()> {
+pub(crate) fn start_theirs(
+    stage: &mut Stage,
+    node: &str,
+    configuration: &str,
+) -> anyhow::Result<()> {
     let path = std::path::Path::new("/etc/keepalived/keepalived.conf");
     stage.topology.node(node)?.write_file(path, configuration.as_bytes())?;
     stage.start(node, "daemon", &[KEEPALIVED, "-n", "-l", "-D", "-G"])
