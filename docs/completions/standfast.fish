@@ -35,7 +35,7 @@ complete -c standfast -n "__fish_standfast_needs_command" -f -a "lab" -d 'Build 
 complete -c standfast -n "__fish_standfast_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c standfast -n "__fish_standfast_using_subcommand run" -s f -l file -d 'Configuration file' -r -F
 complete -c standfast -n "__fish_standfast_using_subcommand run" -s i -l config-id -d 'Id for `@id` conditions in the file; the host\'s name by default' -r
-complete -c standfast -n "__fish_standfast_using_subcommand run" -s p -l pid -d 'Where the process id goes; held locked against a second copy' -r -F
+complete -c standfast -n "__fish_standfast_using_subcommand run" -s p -l pid -d 'Where the process id goes, held locked against a second copy; else /run/standfast.pid' -r -F
 complete -c standfast -n "__fish_standfast_using_subcommand run" -l syslog -d 'Log to syslog as well'
 complete -c standfast -n "__fish_standfast_using_subcommand run" -s v -l verbose -d 'Log every detail'
 complete -c standfast -n "__fish_standfast_using_subcommand run" -s h -l help -d 'Print help'

@@ -54,7 +54,9 @@ pub use model::{Command, Deleted, Global, Model, Notify, Script, User};
 pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};
-pub use settings::{Dumps, Fifo, Fifos, Mail};
+pub use settings::{
+    AutoPriority, Dumps, Fifo, Fifos, Mail, Marker, Once, Place, Running, Supervision,
+};
 pub use source::{FileId, Position, Source, Sources, Span};
 pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};
 pub use text::Text;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use standfast_types::{GroupName, InstanceName, ScriptName};
 
-use crate::settings::{Dumps, Fifos, Mail};
+use crate::settings::{Dumps, Fifos, Mail, Place, Running, Supervision};
 
 /// A configuration that can run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,12 @@ pub struct Global {
     pub json_version: Option<u8>,
     /// Where dumps go, and under which names.
     pub dumps: Dumps,
+    /// Which of several daemons this is.
+    pub place: Place,
+    /// What surrounds the life of the processes.
+    pub supervision: Supervision,
+    /// How the process of VRRP and BFD runs.
+    pub running: Running,
 }
 
 /// How to run a `vrrp_script`.

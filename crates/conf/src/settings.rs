@@ -61,3 +61,79 @@ pub struct Dumps {
     /// `data_use_instance`: the names of instance and network namespace become part of them.
     pub use_instance: bool,
 }
+
+/// Which of several daemons on one machine this one is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// `net_namespace`: the network namespace that all processes run in.
+    pub namespace: Option<String>,
+    /// `instance`: its name.
+    pub instance: Option<String>,
+    /// `use_pid_dir`: pid files go into a directory of their own.
+    pub pid_directory: bool,
+}
+
+/// What the supervisor does besides its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supervision {
+    /// `process_name`
+    pub name: Option<String>,
+    /// `umask`
+    pub umask: Option<u32>,
+    /// `child_wait_time`: how long VRRP may take to let go.
+    pub release_limit: Option<Duration>,
+    /// `startup_script`: ends before anything else begins.
+    pub startup: Option<Once>,
+    /// `shutdown_script`: begins when everything else has ended.
+    pub shutdown: Option<Once>,
+    /// `set_supplementary_groups`: scripts have all groups of their user.
+    pub supplementary_groups: bool,
+    /// `vrrp_delay_after_boot`: no election before the machine is up for this long.
+    pub delay_after_boot: Duration,
+    /// `config_save_dir`: a copy of every configuration that is loaded goes there.
+    pub save_directory: Option<String>,
+    /// `reload_check_config`: what is found on a reload goes into this file too.
+    pub reload_log: Option<String>,
+    /// `reload_file`: is there while a reload runs.
+    pub reload_marker: Option<Marker>,
+}
+
+/// Where a marker file is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Marker {
+    /// Beside the pid file, as `keepalived.reload`.
+    BesidePidFile,
+    /// Here.
+    At(String),
+}
+
+/// A command that runs once, while all else waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Once {
+    /// What runs.
+    pub command: Command,
+    /// After this it is ended.
+    pub timeout: Duration,
+}
+
+/// How the process of VRRP and BFD runs, besides its priority.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// `vrrp_process_name`, or with `process_names` its usual one.
+    pub name: Option<String>,
+    /// `vrrp_cpu_affinity`; empty means all.
+    pub cpus: Vec<u32>,
+    /// `vrrp_rlimit_rttime`: it is told when it computes for longer without a pause.
+    pub realtime_limit: Option<Duration>,
+    /// `max_auto_priority`
+    pub auto_priority: Option<AutoPriority>,
+}
+
+/// A real-time priority that rises by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoPriority {
+    /// At most to this, 1..=99.
+    pub max: u8,
+    /// By one whenever a timer fires this late (`min_auto_priority_delay`).
+    pub after: Duration,
+}

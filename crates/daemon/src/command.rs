@@ -3,7 +3,8 @@
 use rustix::process::{getegid, geteuid};
 use standfast_conf::Command;
 use standfast_kernel::process::{
-    Credentials, Environment, Output, Pid, Spawn, User, group_by_name, spawn, user_by_name,
+    Credentials, Environment, Output, Pid, Spawn, User, group_by_name, groups_of, spawn,
+    user_by_name,
 };
 
 use crate::security::changeable_part;
@@ -11,13 +12,28 @@ use crate::security::changeable_part;
 /// Commands without a user of their own run as this one where it exists, as keepalived has it.
 const SCRIPT_USER: &str = "keepalived_script";
 
-/// Starts a command. With `security` a program that others can change does not run as root; `complaints`
-/// go where the log goes.
+/// How commands are started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// A program that others than root can change does not run as root.
+    pub(crate) security: bool,
+    /// They have all groups of their user, not the primary one alone.
+    pub(crate) all_groups: bool,
+    /// What they complain about goes where the log goes.
+    pub(crate) complaints: bool,
+}
+
+/// Starts a command.
 ///
 /// # Errors
 /// There is no such program, user or group, or it may not run.
-pub(crate) fn start(command: &Command, security: bool, complaints: bool) -> anyhow::Result<Pid> {
-    let credentials = credentials(command.user.as_ref())?;
+pub(crate) fn start(command: &Command, manner: Manner) -> anyhow::Result<Pid> {
+    let Manner { security, all_groups, complaints } = manner;
+    let mut credentials = credentials(command.user.as_ref())?;
+    if let Some(credentials) = credentials.as_mut().filter(|_| all_groups) {
+        let name = command.user.as_ref().map_or(SCRIPT_USER, |user| &user.name);
+        credentials.groups = groups_of(name, credentials.gid)?;
+    }
     let as_root = match &credentials {
         Some(credentials) => credentials.uid == 0,
         None => geteuid().is_root(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use standfast_conf::Running;
 use standfast_failover::{Config, Event, InstanceSnapshot};
 use standfast_types::{IfIndex, InstanceName, ScriptName};
 
@@ -19,6 +20,8 @@ pub(crate) enum ToPulse {
         realtime_priority: Option<u8>,
         /// Nice value to run with, -20..=19.
         nice: Option<i8>,
+        /// How else to run.
+        running: Running,
         /// Instances that were master in a pulse that died a moment ago.
         adopt: BTreeSet<InstanceName>,
         /// States of scripts that are already known.

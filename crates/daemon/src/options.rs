@@ -17,10 +17,10 @@ pub struct Options {
     pub detail: bool,
     /// Leave the terminal and return once the elections have begun.
     pub background: bool,
-    /// Where the supervisor's pid goes; held locked against a second copy.
-    pub pid_file: PathBuf,
-    /// Where pulse's pid goes.
-    pub pulse_pid_file: PathBuf,
+    /// Where the supervisor's pid goes, held locked against a second copy; else where keepalived's goes.
+    pub pid_file: Option<PathBuf>,
+    /// Where pulse's pid goes; else where that of keepalived's VRRP process goes.
+    pub pulse_pid_file: Option<PathBuf>,
     /// Whether VRRP runs at all (`--check` alone switches it off).
     pub vrrp: bool,
     /// Start pulse again when it dies (`--dont-respawn` clears it).
@@ -31,8 +31,38 @@ pub struct Options {
     pub include_check: bool,
     /// Log the resolved configuration at start (`--dump-conf`).
     pub dump: bool,
+    /// Permissions that files do not get (`--umask`).
+    pub umask: Option<u32>,
+    /// The network namespace to run in (`--namespace`), whatever the file says.
+    pub namespace: Option<String>,
     /// The name that processes show: `keepalived` or `standfast`.
     pub name: String,
     /// What was accepted on the command line and does nothing in this version: said at start.
     pub inactive: Vec<String>,
+}
+
+impl Options {
+    /// In the foreground with this file, all else at its default.
+    #[must_use]
+    pub fn foreground(file: PathBuf) -> Self {
+        Self {
+            file,
+            config_id: None,
+            console: true,
+            syslog: None,
+            detail: false,
+            background: false,
+            pid_file: None,
+            pulse_pid_file: None,
+            vrrp: true,
+            respawn: true,
+            ignore_interrupt: false,
+            include_check: false,
+            dump: false,
+            umask: None,
+            namespace: None,
+            name: "standfast".to_owned(),
+            inactive: Vec::new(),
+        }
+    }
 }

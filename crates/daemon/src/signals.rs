@@ -24,6 +24,7 @@ pub(crate) fn open() -> Result<SignalFd, Error> {
         signal::SIGPIPE,
         signal::SIGQUIT,
         signal::SIGALRM,
+        signal::SIGXCPU,
         signal::realtime(JSON),
         signal::realtime(STATS_CLEAR),
     ])

@@ -35,6 +35,16 @@ impl NetNs {
         })
     }
 
+    /// The namespace that `ip netns add NAME` made.
+    ///
+    /// # Errors
+    /// `Gone` when there is none of that name.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        // A name, not a path: it must not lead out of the directory.
+        let name = Path::new(name).file_name().unwrap_or_default();
+        File::open(Path::new("/run/netns").join(name)).during("open a network namespace").map(Self)
+    }
+
     /// The calling thread's network namespace.
     ///
     /// # Errors

@@ -46,9 +46,9 @@ enum Command {
         /// Id for `@id` conditions in the file; the host's name by default.
         #[arg(short = 'i', long, value_name = "ID")]
         config_id: Option<String>,
-        /// Where the process id goes; held locked against a second copy.
-        #[arg(short, long, value_name = "PATH", default_value = "/run/standfast.pid")]
-        pid: PathBuf,
+        /// Where the process id goes, held locked against a second copy; else /run/standfast.pid.
+        #[arg(short, long, value_name = "PATH")]
+        pid: Option<PathBuf>,
         /// Log to syslog as well.
         #[arg(long)]
         syslog: bool,
@@ -98,21 +98,11 @@ pub(crate) fn main() -> anyhow::Result<u8> {
     };
     match cli.command {
         Command::Run { file, config_id, pid, syslog, verbose } => standfast_daemon::run(Options {
-            file,
             config_id,
-            console: true,
             syslog: syslog.then_some(DAEMON_FACILITY),
             detail: verbose,
-            background: false,
             pid_file: pid,
-            pulse_pid_file: "/run/standfast-pulse.pid".into(),
-            vrrp: true,
-            respawn: true,
-            ignore_interrupt: false,
-            include_check: false,
-            dump: false,
-            name: "standfast".to_owned(),
-            inactive: Vec::new(),
+            ..Options::foreground(file)
         }),
         Command::Check(check) => check::main(&check),
         Command::Config(config) => config::main(&config),

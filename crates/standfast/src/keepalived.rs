@@ -41,6 +41,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -i, --config-id=ID           id for @id conditions in the configuration
   -p, --pid=FILE               pid file of the supervisor (/run/keepalived.pid)
   -r, --vrrp_pid=FILE          pid file of the VRRP process (/run/vrrp.pid)
+  -s, --namespace=NAME         network namespace to run in
   -u, --umask=MASK             umask of files that are written
   -m, --core-dump              allow core files
   -e, --all-config             every include that finds nothing is a mistake
@@ -49,7 +50,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -v, --version                version
   -h, --help                   this text
 
-Accepted, and said at start to be without effect in this version: -a -A -b -B -c -e -g -I -L -M -O -s -V -x.
+Accepted, and said at start to be without effect in this version: -a -A -b -B -c -e -g -I -L -M -O -V -x.
 ";
 
 /// What the options ask for.
@@ -121,11 +122,14 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('i') | Arg::Long("config-id") => {
                 options.config_id = Some(parser.value()?.string()?);
             }
-            Arg::Short('p') | Arg::Long("pid") => options.pid_file = parser.value()?.into(),
+            Arg::Short('p') | Arg::Long("pid") => options.pid_file = Some(parser.value()?.into()),
             Arg::Short('r') | Arg::Long("vrrp_pid") => {
-                options.pulse_pid_file = parser.value()?.into();
+                options.pulse_pid_file = Some(parser.value()?.into());
             }
             Arg::Short('e') | Arg::Long("all-config") => options.include_check = true,
+            Arg::Short('s') | Arg::Long("namespace") => {
+                options.namespace = Some(parser.value()?.string()?);
+            }
             Arg::Long("ignore-sigint") => options.ignore_interrupt = true,
             Arg::Short('S') | Arg::Long("log-facility") => {
                 let text = parser.value()?.string()?;
@@ -137,9 +141,7 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('u') | Arg::Long("umask") => {
                 let text = parser.value()?.string()?;
                 match u32::from_str_radix(&text, 8) {
-                    Ok(mask) if mask <= 0o777 => {
-                        rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
-                    }
+                    Ok(mask) if mask <= 0o777 => options.umask = Some(mask),
                     Ok(_) | Err(_) => return Ok(Task::Refuse(format!("no umask: {text}"))),
                 }
             }
@@ -179,21 +181,11 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
 
 fn defaults() -> Options {
     Options {
-        file: CONFIGURATION.into(),
-        config_id: None,
         console: false,
         syslog: Some(DAEMON_FACILITY),
-        detail: false,
         background: true,
-        pid_file: "/run/keepalived.pid".into(),
-        pulse_pid_file: "/run/vrrp.pid".into(),
-        vrrp: true,
-        respawn: true,
-        ignore_interrupt: false,
-        include_check: false,
-        dump: false,
         name: NAME.to_owned(),
-        inactive: Vec::new(),
+        ..Options::foreground(CONFIGURATION.into())
     }
 }
 
@@ -258,12 +250,6 @@ pub const INACTIVE: &[Inactive] = &[
         "core-dump-pattern",
         Takes::Attached,
         "the kernel's pattern is left as it is",
-    ),
-    inactive(
-        Some('s'),
-        "namespace",
-        Takes::Value,
-        "not active in this version; start it with `ip netns exec`",
     ),
     inactive(None, "config-fd", Takes::Value, "keepalived's own affair"),
     inactive(Some('L'), "mem-check-log", Takes::Nothing, "nothing to check here"),
@@ -356,8 +342,8 @@ mod tests {
     fn short_options_can_be_joined_and_values_attached() {
         let options = run(&["-nldDGf/x", "-p/run/a.pid", "--vrrp_pid=/run/b.pid", "-P"]);
         assert!(options.dump && options.vrrp && options.syslog.is_none());
-        assert_eq!(options.pid_file, PathBuf::from("/run/a.pid"));
-        assert_eq!(options.pulse_pid_file, PathBuf::from("/run/b.pid"));
+        assert_eq!(options.pid_file, Some("/run/a.pid".into()));
+        assert_eq!(options.pulse_pid_file, Some("/run/b.pid".into()));
     }
 
     #[test]

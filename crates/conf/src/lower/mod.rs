@@ -6,6 +6,7 @@ pub(crate) mod arguments;
 mod authentication;
 mod bfd;
 pub(crate) mod command;
+mod daemon;
 mod global;
 mod group;
 mod instance;
@@ -64,6 +65,7 @@ pub(crate) struct Lowering<'a> {
     pub(crate) groups: Vec<group::Draft>,
     fifos: settings::FifoDrafts,
     mail: settings::MailDraft,
+    process: daemon::Draft,
     names: names::Names,
     statics: statics::Drafts,
     preferences: rule::NextPreference,
@@ -104,6 +106,7 @@ pub(crate) fn lower(
         groups: Vec::new(),
         fifos: settings::FifoDrafts::default(),
         mail: settings::MailDraft::default(),
+        process: daemon::Draft::default(),
         names,
         statics: statics::Drafts::default(),
         preferences: rule::NextPreference::default(),
@@ -146,6 +149,7 @@ impl Lowering<'_> {
             }
             (Status::Active, "track_group") => self.track_group(keyword, statement),
             (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
+            (Status::Active, _) if self.place_setting(keyword, statement) => {}
             (_, _) => self.announce(table::top(), keyword, statement),
         }
     }
@@ -184,6 +188,7 @@ impl Lowering<'_> {
         self.lower_scripts();
         self.lower_fifos();
         self.lower_mail();
+        self.lower_process();
         self.announcements();
         self.model.failover.startup_delay = self.defaults.startup_delay;
         self.model.notify = self.notify;

@@ -74,7 +74,11 @@ impl Lowering<'_> {
                 }
             }
             "notification_email" => self.recipients(statement),
-            _ => return self.mail_setting(name, read) || self.dump_setting(name, read),
+            _ => {
+                return self.mail_setting(name, read)
+                    || self.dump_setting(name, read)
+                    || self.process_setting(name, statement, read);
+            }
         }
         true
     }

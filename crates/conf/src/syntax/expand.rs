@@ -122,6 +122,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// From here on `${_RANDOM}` repeats itself (`random_seed`).
+    pub(crate) fn seed(&mut self, seed: u64) {
+        self.rng = Rng::from_seed(seed);
+    }
+
     pub(crate) fn define(&mut self, name: String, mut definition: Definition) {
         if definition.lines.is_empty() {
             definition.push(Vec::new());

@@ -114,6 +114,13 @@ pub(crate) fn check_words(line: &[Glyph]) -> Option<Vec<String>> {
     is_check.then(|| glyph::text(rest).split_whitespace().map(str::to_owned).collect())
 }
 
+/// The number of a `random_seed` line.
+pub(crate) fn seed(line: &[Glyph]) -> Option<u64> {
+    let (keyword, rest) = glyph::split(line, glyph::is_blank);
+    let is_seed = glyph::text(keyword) == "random_seed";
+    is_seed.then(|| glyph::text(rest).trim().parse().ok()).flatten()
+}
+
 impl Reader<'_> {
     pub(crate) fn directory(&self) -> PathBuf {
         self.open.last().and_then(|path| path.parent()).map(Path::to_path_buf).unwrap_or_default()

@@ -296,6 +296,7 @@ impl<'a> Reader<'a> {
 fn is_plain(line: &[u8], rare: Rare) -> bool {
     let rich = (rare.dollar && line.contains(&b'$'))
         || line.starts_with(b"include")
+        || line.starts_with(b"random_seed")
         || line.starts_with(b"@")
         || line.starts_with(b"~");
     !rich

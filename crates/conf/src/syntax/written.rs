@@ -86,6 +86,9 @@ impl Reader<'_> {
                 if let Some(words) = include::check_words(text) {
                     self.checks = self.checks.changed(&words);
                 }
+                if let Some(seed) = include::seed(text) {
+                    self.scope.seed(seed);
+                }
                 self.words(&Expanded(text), Comments::Stripped);
             }
         }

@@ -62,11 +62,11 @@ mod tests {
         let mut names = Names::default();
         assert_eq!(names.path("", "json"), temporary().join("keepalived.json"));
         assert_eq!(names.path("_parent", "data"), temporary().join("keepalived_parent.data"));
-        names.suffix = "_one".to_owned();
-        assert_eq!(names.path("", "stats"), temporary().join("keepalived_one.stats"));
+        names.suffix = ".one".to_owned();
+        assert_eq!(names.path("", "stats"), temporary().join("keepalived.one.stats"));
         names.pattern = Some("/run/dumps/state.txt".to_owned());
-        assert_eq!(names.path("_parent", "data"), Path::new("/run/dumps/state_parent_one.txt"));
+        assert_eq!(names.path("_parent", "data"), Path::new("/run/dumps/state_parent.one.txt"));
         names.pattern = Some("/run/state".to_owned());
-        assert_eq!(names.path("", "data"), Path::new("/run/state_one"));
+        assert_eq!(names.path("", "data"), Path::new("/run/state.one"));
     }
 }

@@ -2,6 +2,7 @@
 //! its sockets and its timer. It reads no file, starts no process and writes no log.
 
 mod bfd;
+mod pace;
 mod routing;
 mod source;
 mod vmac;
@@ -37,6 +38,7 @@ use crate::{
     message::{FromPulse, Level, ToPulse},
     signals,
 };
+use pace::Pace;
 use source::Source;
 use world::World;
 
@@ -101,6 +103,7 @@ fn check_rights() -> anyhow::Result<()> {
 
 struct Pulse<'a> {
     brain: Brain,
+    pace: Pace,
     world: World,
     bfd: bfd::Sockets,
     channel: &'a mut Channel,
@@ -130,8 +133,15 @@ impl<'a> Pulse<'a> {
         messages: Vec<ToPulse>,
     ) -> anyhow::Result<Self> {
         let mut messages = messages.into_iter();
-        let Some(ToPulse::Begin { config, realtime_priority, nice, adopt, scripts, originals }) =
-            messages.next()
+        let Some(ToPulse::Begin {
+            config,
+            realtime_priority,
+            nice,
+            running,
+            adopt,
+            scripts,
+            originals,
+        }) = messages.next()
         else {
             anyhow::bail!("the supervisor did not begin with a configuration");
         };
@@ -146,9 +156,11 @@ impl<'a> Pulse<'a> {
         // Pages that are swapped out would make it late. Without the right to lock them it runs all
         // the same.
         let _ = process::lock_memory();
+        let (pace, refused) = Pace::take(&running, realtime_priority);
         let now = clock::now();
         let mut pulse = Self {
             brain: Brain::new(config, now),
+            pace,
             world: World::open(vmac::OwnLinks::new(originals), poll.registry())?,
             bfd: bfd::Sockets::new(poll.registry()),
             channel,
@@ -167,6 +179,9 @@ impl<'a> Pulse<'a> {
         pulse.input(Input::Seed(clock::seed()?));
         pulse.follow_clock();
         pulse.hurry(realtime_priority, nice);
+        for text in refused {
+            pulse.tell(&FromPulse::Log(Level::Warning, text));
+        }
         pulse.first_survey()?;
         for (name, success) in scripts {
             pulse.input(Input::Script { name, success });
@@ -214,6 +229,7 @@ impl<'a> Pulse<'a> {
     fn run(&mut self) -> anyhow::Result<u8> {
         while !(self.releasing && self.brain.has_stopped()) {
             let ready = self.wait()?;
+            self.hurry_when_late();
             self.follow_clock();
             // What has arrived comes before what is due: an advert that waits in a socket because we
             // were late counts before the timer that it resets.
@@ -256,6 +272,16 @@ impl<'a> Pulse<'a> {
         }
         let ready = self.poll.wait(None)?;
         Ok(ready.filter_map(Source::from_token).collect())
+    }
+
+    /// `max_auto_priority`
+    fn hurry_when_late(&mut self) {
+        if self.pace.is_automatic()
+            && let Some(due) = self.brain.next_deadline()
+            && let Some(text) = self.pace.hurry(clock::now().saturating_since(due))
+        {
+            self.tell(&FromPulse::Log(Level::Warning, text));
+        }
     }
 
     /// Tells the brain when somebody has set the machine's clock.
@@ -329,6 +355,10 @@ impl<'a> Pulse<'a> {
             // `killall keepalived` reaches us as well as the supervisor; a reload is its affair alone.
             if matches!(signal, signal::SIGTERM | signal::SIGINT) {
                 self.release();
+            }
+            if signal == signal::SIGXCPU {
+                let text = "computed for longer than vrrp_rlimit_rttime without a pause";
+                self.tell(&FromPulse::Log(Level::Warning, text.to_owned()));
             }
         }
     }

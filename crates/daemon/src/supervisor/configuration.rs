@@ -1,12 +1,22 @@
 //! From the file to a model, at start and on reload.
 
-use std::{collections::BTreeSet, env, path::Path};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use standfast_conf::{Class, Diagnostic, Disk, Loaded, Model, Severity, Sources, load};
 use standfast_kernel::clock;
 use standfast_types::InterfaceName;
 
-use crate::{Options, log::Log};
+use crate::{
+    Options,
+    calendar::{stamp, wall_clock},
+    log::Log,
+};
 
 /// A configuration that runs, and the mistakes that it runs with.
 #[derive(Debug)]
@@ -17,6 +27,11 @@ pub(super) struct Configuration {
 
 /// Reads the file and logs what is wrong with it; `None` when it can't run.
 pub(super) fn read(options: &Options, log: &mut Log) -> Option<Configuration> {
+    read_and_tell(options, log, None)
+}
+
+/// As [`read`]; the findings go into the file at `copy` too.
+fn read_and_tell(options: &Options, log: &mut Log, copy: Option<&str>) -> Option<Configuration> {
     let config_id = options.config_id.clone().unwrap_or_else(host_name);
     let seed = clock::now().as_nanos();
     let environment = env::vars_os()
@@ -30,7 +45,22 @@ pub(super) fn read(options: &Options, log: &mut Log) -> Option<Configuration> {
     let loaded = load(&options.file, &conf, &Disk::default());
     report(&loaded, log);
     let mistakes = loaded.diagnostics.iter().filter(|d| is_mistake(d)).map(identity).collect();
-    Some(Configuration { model: loaded.model?, mistakes })
+    if let Some(path) = copy {
+        let lines = loaded.diagnostics.iter().map(|found| one_line(found, &loaded.sources) + "\n");
+        if let Err(error) = fs::write(path, lines.collect::<String>()) {
+            log.warning(&format!("findings could not be written to {path}: {error}"));
+        }
+    }
+    let mut model = loaded.model?;
+    if let Some(namespace) = &options.namespace {
+        model.global.place.namespace = Some(namespace.clone());
+    }
+    if let Some(directory) = &model.global.supervision.save_directory
+        && let Err(error) = save(Path::new(directory), &loaded.sources)
+    {
+        log.warning(&format!("no copy of the configuration in {directory}: {error}"));
+    }
+    Some(Configuration { model, mistakes })
 }
 
 /// Reads the file again; `None` when it must not be taken over.
@@ -39,7 +69,8 @@ pub(super) fn reload(
     running: &Configuration,
     log: &mut Log,
 ) -> Option<Configuration> {
-    let new = read(options, log)?;
+    let copy = running.model.global.supervision.reload_log.as_deref();
+    let new = read_and_tell(options, log, copy)?;
     if let Some(reason) = objection(&running.model, &new, &running.mistakes) {
         log.error(&reason);
         return None;
@@ -50,6 +81,9 @@ pub(super) fn reload(
 /// Why a file that could start a daemon must not be taken over by a running one: what is being served is
 /// worth more than a change with a typing error in it.
 fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> Option<String> {
+    if new.model.global.place != running.global.place {
+        return Some("net_namespace, instance and use_pid_dir need a restart".to_owned());
+    }
     let instances = &new.model.failover.instances;
     if instances.is_empty() && !running.failover.instances.is_empty() {
         return Some(
@@ -79,8 +113,25 @@ fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> 
     None
 }
 
+/// Keeps a copy of all files of a configuration, readable by its owner only: they may hold passwords.
+fn save(directory: &Path, sources: &Sources) -> io::Result<()> {
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let path = directory.join(format!("keepalived.conf.{}", stamp(wall_clock())));
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    for (_, source) in sources.iter() {
+        writeln!(file, "# {}", source.path().display())?;
+        file.write_all(source.bytes())?;
+    }
+    Ok(())
+}
+
 fn exists(interface: &InterfaceName) -> bool {
-    Path::new("/sys/class/net").join(interface.as_str()).exists()
+    // Unlike /sys, it shows the network namespace that we are in.
+    Path::new("/proc/sys/net/ipv4/conf").join(interface.as_str()).exists()
 }
 
 /// Whether something that was written is ignored or corrected.

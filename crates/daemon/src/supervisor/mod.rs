@@ -4,13 +4,13 @@ mod configuration;
 mod ready;
 mod start;
 
-use std::{collections::BTreeSet, fs, process::ExitStatus, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitStatus, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
-use standfast_conf::Command;
+use standfast_conf::{Command, Marker, Once, Supervision};
 use standfast_failover::{Event, InstanceSnapshot};
 use standfast_kernel::{
     clock,
@@ -25,7 +25,7 @@ use crate::{
     Options,
     calendar::wall_clock,
     channel::Channel,
-    command,
+    command::{self, Manner},
     describe::describe,
     dump::{self, Dump, Names},
     fifos::Fifos,
@@ -35,6 +35,8 @@ use crate::{
     message::{FromPulse, Original, ToPulse},
     news::{News, Subject},
     notify::Notifications,
+    once,
+    place::{self, PidFiles},
     respawn::Respawn,
     scripts::{Action, Scripts},
     signals,
@@ -69,6 +71,7 @@ struct Supervisor {
     originals: Vec<Original>,
     stop: Stop,
     launch: Option<Launch>,
+    pid_files: PidFiles,
     /// Held, and with it the lock against a second copy, for as long as we run.
     _pid_file: Option<PidFile>,
     /// A pulse has run: one that dies at once is a matter for another try, not for giving up.
@@ -100,6 +103,7 @@ enum Stop {
 
 impl Supervisor {
     fn run(&mut self) -> anyhow::Result<u8> {
+        self.run_once("startup_script", |supervision| supervision.startup.as_ref());
         self.open_fifos();
         self.start_pulse(Default::default())?;
         while !self.is_done() {
@@ -117,7 +121,8 @@ impl Supervisor {
         for pid in self.scripts.running() {
             let _ = process::kill_group(pid, signal::SIGKILL);
         }
-        let _ = fs::remove_file(&self.options.pulse_pid_file);
+        let _ = fs::remove_file(&self.pid_files.pulse);
+        self.run_once("shutdown_script", |supervision| supervision.shutdown.as_ref());
         self.log.info("stopped");
         Ok(self.exit_code)
     }
@@ -140,7 +145,7 @@ impl Supervisor {
         };
         let stop = match self.stop {
             Stop::No => None,
-            Stop::Asked(since) => Some(since + RELEASE_LIMIT),
+            Stop::Asked(since) => Some(since + self.release_limit()),
             Stop::Farewell(until) => Some(until),
         };
         let scripts = if self.stop == Stop::No { self.scripts.next_deadline() } else { None };
@@ -211,7 +216,10 @@ impl Supervisor {
             Dump::Stats => (&dumps.stats, "stats"),
             Dump::Json => (&dumps.json, "json"),
         };
-        let path = Names { pattern: pattern.clone(), suffix: String::new() }.path("", extension);
+        let place = &model.global.place;
+        let own = dumps.use_instance && dump == Dump::Text;
+        let suffix = if own { place::suffix(place, '.') } else { String::new() };
+        let path = Names { pattern: pattern.clone(), suffix }.path("", extension);
         match dump::write(&path, &text) {
             Ok(()) => self.log.info(&format!("written to {}", path.display())),
             Err(error) => self.log.error(&format!("nothing in {}: {error}", path.display())),
@@ -365,7 +373,7 @@ impl Supervisor {
             self.try_pulse(now, BTreeSet::new());
         }
         if let Stop::Asked(since) = self.stop
-            && since + RELEASE_LIMIT <= now
+            && since + self.release_limit() <= now
             && let Pulse::Running { pid, .. } = self.pulse
         {
             self.log.error("pulse does not let go; ended by force, the leases end by themselves");
@@ -425,9 +433,28 @@ impl Supervisor {
     }
 
     fn spawn(&self, command: &Command) -> anyhow::Result<Pid> {
+        command::start(command, self.manner())
+    }
+
+    fn manner(&self) -> Manner {
         let Options { console, background, detail, .. } = self.options;
-        let complaints = console && detail && !background;
-        command::start(command, self.configuration.model.global.script_security, complaints)
+        let global = &self.configuration.model.global;
+        Manner {
+            security: global.script_security,
+            all_groups: global.supervision.supplementary_groups,
+            complaints: console && detail && !background,
+        }
+    }
+
+    /// Runs a command of the configuration and waits for its end.
+    fn run_once(&mut self, what: &str, which: impl Fn(&Supervision) -> Option<&Once>) {
+        let Some(once) = which(&self.configuration.model.global.supervision) else { return };
+        let (level, text) = once::run(once, what, self.manner());
+        self.log.line(level, &text);
+    }
+
+    fn release_limit(&self) -> Duration {
+        self.configuration.model.global.supervision.release_limit.unwrap_or(RELEASE_LIMIT)
     }
 
     fn ask_to_stop(&mut self) {
@@ -455,13 +482,30 @@ impl Supervisor {
         }
     }
 
+    fn reload_marker(&self) -> Option<PathBuf> {
+        let marker = self.configuration.model.global.supervision.reload_marker.as_ref()?;
+        Some(match marker {
+            Marker::BesidePidFile => self.pid_files.reload_marker(),
+            Marker::At(path) => path.into(),
+        })
+    }
+
     fn reload(&mut self) {
         if self.stop != Stop::No {
             return;
         }
         let path = self.options.file.display().to_string();
+        let marker = self.reload_marker();
+        if let Some(marker) = &marker
+            && let Err(error) = fs::write(marker, "")
+        {
+            self.log.warning(&format!("no reload_file {}: {error}", marker.display()));
+        }
         let running = &self.configuration;
-        let Some(new) = configuration::reload(&self.options, running, &mut self.log) else {
+        let new = configuration::reload(&self.options, running, &mut self.log);
+        // Whoever waits for its end may write the configuration again.
+        marker.map(fs::remove_file);
+        let Some(new) = new else {
             self.log.error(&format!("{path} is refused; nothing has changed"));
             return;
         };

@@ -13,15 +13,25 @@ use standfast_kernel::{
     process::{self, Launch, Output, PidFile, PidFileError, ProcessGroup, Spawn, spawn},
     syslog::Syslog,
 };
-use standfast_types::InstanceName;
+use standfast_types::{InstanceName, Instant};
 
 use super::{
     Pulse, Stop, Supervisor,
     configuration::{self, Configuration},
 };
 use crate::{
-    Options, channel::Channel, fifos::Fifos, log::Log, mail::Mailer, message::ToPulse,
-    news::Subject, notify::Notifications, respawn::Respawn, scripts::Scripts, signals,
+    Options,
+    channel::Channel,
+    fifos::Fifos,
+    log::Log,
+    mail::Mailer,
+    message::ToPulse,
+    news::Subject,
+    notify::Notifications,
+    place::{self, PidFiles},
+    respawn::Respawn,
+    scripts::Scripts,
+    signals,
     status::Board,
 };
 
@@ -52,8 +62,24 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
             serde_json::to_string(&configuration.model.without_secrets())?
         ));
     }
+    let place = configuration.model.global.place.clone();
+    if let Err(error) = place::enter(&place) {
+        let name = place.namespace.unwrap_or_default();
+        log.error(&format!("network namespace {name}: {error}; not started"));
+        return Ok(BAD_CONFIGURATION);
+    }
+    let names = place::suffix(&place, '_');
+    if let Some(facility) = options.syslog.filter(|_| !names.is_empty()) {
+        let ident = format!("{}{names}", options.name);
+        log = Log::new(console, Some(Syslog::new(&ident, facility)), options.detail);
+    }
     let launch = if options.background { Some(process::daemonize()?) } else { None };
-    let pid_file = match PidFile::acquire(&options.pid_file) {
+    let pid_files = PidFiles::of(&options, &place);
+    if let Some(directory) = pid_files.supervisor.parent() {
+        // What is wrong with it is seen at once.
+        let _ = fs::create_dir_all(directory);
+    }
+    let pid_file = match PidFile::acquire(&pid_files.supervisor) {
         Ok(pid_file) => Some(pid_file),
         Err(PidFileError::Held { pid }) => {
             let pid = pid.map_or_else(String::new, |pid| format!(" as process {pid}"));
@@ -62,11 +88,18 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
             return Ok(0);
         }
         Err(PidFileError::Failed(error)) => {
-            log.warning(&format!("no pid file {}: {error}", options.pid_file.display()));
+            log.warning(&format!("no pid file {}: {error}", pid_files.supervisor.display()));
             None
         }
     };
-    Supervisor::new(options, configuration, log, launch, pid_file)?.run()
+    let supervision = &configuration.model.global.supervision;
+    if let Some(name) = &supervision.name {
+        process::set_name(name)?;
+    }
+    if let Some(mask) = options.umask.or(supervision.umask) {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+    }
+    Supervisor::new(options, configuration, log, launch, (pid_files, pid_file))?.run()
 }
 
 /// Lets the process in the foreground end.
@@ -82,7 +115,7 @@ impl Supervisor {
         configuration: Configuration,
         log: Log,
         launch: Option<Launch>,
-        pid_file: Option<PidFile>,
+        (pid_files, pid_file): (PidFiles, Option<PidFile>),
     ) -> anyhow::Result<Self> {
         let signals = signals::open()?;
         let mut scripts = Scripts::default();
@@ -108,6 +141,7 @@ impl Supervisor {
             originals: Vec::new(),
             stop: Stop::No,
             launch,
+            pid_files,
             _pid_file: pid_file,
             ever_ran: false,
             exit_code: 0,
@@ -149,20 +183,30 @@ impl Supervisor {
         let model = &self.configuration.model;
         // One that died already is seen by its exit.
         let _ = channel.send(&ToPulse::Begin {
-            config: model.failover.clone(),
+            config: delayed(model),
             realtime_priority: model.global.realtime_priority,
             nice: model.global.nice,
+            running: model.global.running.clone(),
             adopt,
             scripts: self.board.scripts(),
             originals: self.originals.clone(),
         });
         self.pulse = Pulse::Running { pid, channel };
-        let path = &self.options.pulse_pid_file;
+        let path = &self.pid_files.pulse;
         if let Err(error) = fs::write(path, format!("{pid}\n")) {
             self.log.detail(&format!("no pid file {}: {error}", path.display()));
         }
         Ok(())
     }
+}
+
+/// The brain's configuration, with the time that is left of `vrrp_delay_after_boot`.
+fn delayed(model: &Model) -> standfast_failover::Config {
+    let mut config = model.failover.clone();
+    let since_boot = clock::now().saturating_since(Instant::ZERO);
+    let left = model.global.supervision.delay_after_boot.saturating_sub(since_boot);
+    config.startup_delay = config.startup_delay.max(left);
+    config
 }
 
 /// The hidden argument of pulse, whose standard input is its line to the supervisor.

@@ -9,11 +9,19 @@ pub mod signal;
 mod spawn;
 mod user;
 
-use std::{ffi::CString, io, os::unix::process::ExitStatusExt, process::ExitStatus};
+use std::{
+    ffi::CString, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration,
+};
 
 use rustix::{
+    event::{PollFd, PollFlags, poll},
     mm::{MlockAllFlags, mlockall},
-    process::{Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait, waitpid},
+    process::{
+        PidfdFlags, Resource, Rlimit, Signal, WaitOptions, WaitStatus, kill_process,
+        kill_process_group, pidfd_open, setrlimit, wait, waitpid,
+    },
+    thread::{CpuSet, sched_setaffinity},
+    time::Timespec,
 };
 
 pub use daemon::{Launch, daemonize};
@@ -22,7 +30,7 @@ pub use peak::wait_with_peak;
 pub use pid_file::{PidFile, PidFileError};
 pub use rustix::process::{Pid, getpid};
 pub use spawn::{Credentials, Environment, Output, ProcessGroup, Spawn, Surroundings, spawn};
-pub use user::{User, group_by_name, user_by_name};
+pub use user::{User, group_by_name, groups_of, user_by_name};
 
 use crate::error::{During, Error};
 
@@ -116,6 +124,48 @@ pub fn wait_child(pid: Pid) -> Result<ExitStatus, Error> {
     }
 }
 
+/// Waits until this child has ended, at most for so long; `None` when it goes on.
+///
+/// # Errors
+/// `Gone` when it is no child.
+pub fn wait_child_within(pid: Pid, limit: Duration) -> Result<Option<ExitStatus>, Error> {
+    let fd = pidfd_open(pid, PidfdFlags::empty()).during("wait for a child")?;
+    let limit = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    match poll(&mut fds, Some(&limit)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => reap_child(pid),
+        Err(error) => Err(Error::new("wait for a child", error)),
+    }
+}
+
+/// Keeps the calling thread on these processors; those that do not exist are passed over.
+///
+/// # Errors
+/// `Bug` when none of them exists.
+pub fn set_processors(processors: &[u32]) -> Result<(), Error> {
+    let mut set = CpuSet::new();
+    for number in processors.iter().filter_map(|number| usize::try_from(*number).ok()) {
+        if number < CpuSet::MAX_CPU {
+            set.set(number);
+        }
+    }
+    sched_setaffinity(None, &set).during("keep to some processors")
+}
+
+/// Sends `SIGXCPU`, once a second, to a real-time process that computes for longer than this without
+/// a pause. The process is never ended for it.
+///
+/// # Errors
+/// None that are known.
+pub fn set_realtime_limit(limit: Duration) -> Result<(), Error> {
+    let current = u64::try_from(limit.as_micros()).ok();
+    let limit = Rlimit { current, maximum: None };
+    setrlimit(Resource::Rttime, limit).during("limit real-time work")
+}
+
 /// Sends a signal to a process.
 ///
 /// # Errors
@@ -164,6 +214,26 @@ mod tests {
     fn a_priority_out_of_range_is_our_own_fault() {
         let error = set_realtime(Realtime::Fifo, 0).expect_err("0 is no real-time priority");
         assert_eq!(error.class, crate::Class::Bug);
+    }
+
+    #[test]
+    fn a_child_is_waited_for_as_long_as_was_said() {
+        let pid = spawn(Spawn::new(["sleep", "100"])).expect("start");
+        let none = wait_child_within(pid, Duration::from_millis(10)).expect("wait");
+        assert_eq!(none, None);
+        kill(pid, signal::SIGKILL).expect("kill");
+        let status = wait_child_within(pid, Duration::from_secs(20)).expect("wait");
+        assert_eq!(status.and_then(|status| status.signal()), Some(signal::SIGKILL));
+    }
+
+    #[test]
+    fn a_thread_keeps_to_its_processors() {
+        std::thread::spawn(|| {
+            set_processors(&[0, 4_000_000_000]).expect("there is a first one");
+            assert_eq!(std::thread::available_parallelism().expect("a number").get(), 1);
+        })
+        .join()
+        .expect("the thread");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 pub use libc::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM,
-    SIGUSR1, SIGUSR2,
+    SIGUSR1, SIGUSR2, SIGXCPU,
 };
 
 use crate::error::{During, Error};

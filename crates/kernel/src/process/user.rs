@@ -66,6 +66,32 @@ pub fn group_by_name(name: &str) -> Result<Option<u32>, Error> {
     })
 }
 
+/// All groups of a user with this name and primary group. Blocks while it asks.
+///
+/// # Errors
+/// The C library could not look.
+#[expect(unsafe_code, reason = "no safe crate asks the C library for groups")]
+pub fn groups_of(name: &str, gid: u32) -> Result<Vec<u32>, Error> {
+    const MOST: usize = 65_536;
+    let Ok(name) = CString::new(name) else { return Ok(vec![gid]) };
+    let mut groups: Vec<libc::gid_t> = vec![0; 64];
+    loop {
+        let mut count = libc::c_int::try_from(groups.len()).unwrap_or(libc::c_int::MAX);
+        // SAFETY: the name ends with a zero byte, and `count` says how many numbers there is room for.
+        let result =
+            unsafe { libc::getgrouplist(name.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) };
+        let found = usize::try_from(count).unwrap_or_default();
+        if result >= 0 {
+            groups.truncate(found);
+            return Ok(groups);
+        }
+        if groups.len() >= MOST {
+            return Err(Error::from_errno("look up groups", libc::ERANGE, None));
+        }
+        groups.resize(groups.len().saturating_mul(4).max(found).min(MOST), 0);
+    }
+}
+
 /// Asks with a larger and larger buffer, until it holds the record.
 fn look_up<T>(
     operation: &'static str,
@@ -94,6 +120,8 @@ mod tests {
         assert_eq!(group_by_name("root").expect("look"), Some(0));
         assert_eq!(user_by_name("no-such-user-here").expect("look"), None);
         assert_eq!(group_by_name("no-such-group-here").expect("look"), None);
+        assert!(groups_of("root", 0).expect("look").contains(&0));
+        assert_eq!(groups_of("no-such-user-here", 7).expect("look"), [7]);
         assert_eq!(user_by_name("ro\0ot").expect("look"), None);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use standfast_kernel::process::signal;
 use standfast_lab::stage::Stage;
 
-use crate::common::{KEEPALIVED, file, in_sandbox, instance, pair, run, say, seconds, wait_for};
+use crate::common::{KEEPALIVED, file, in_sandbox, instance, pair, say, seconds, wait_for};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
 const JSON: &str = "/tmp/keepalived.json";
@@ -15,12 +15,15 @@ const STATS: &str = "/tmp/keepalived.stats";
 /// Sends a signal until there is a file, and takes that.
 fn dump(stage: &mut Stage, node: &str, number: i32, path: &str) -> anyhow::Result<String> {
     stage.run(node, &["rm", "-f", path])?;
-    run(
-        stage,
-        node,
-        &format!("cd /run; kill -{number} $(cat standfast.pid || cat keepalived.pid)"),
-    )?;
-    wait_for(stage, path, seconds(3), |stage| Ok(!file(stage, node, path)?.is_empty()))?;
+    let kill = format!("cd /run; kill -{number} $(cat standfast.pid || cat keepalived.pid)");
+    wait_for(stage, path, seconds(5), |stage| {
+        let there = !file(stage, node, path)?.is_empty();
+        if !there {
+            // It may not have begun.
+            let _ = stage.run(node, &["/bin/sh", "-c", &kill])?;
+        }
+        Ok(there)
+    })?;
     file(stage, node, path)
 }
 

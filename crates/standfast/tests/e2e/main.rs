@@ -19,5 +19,6 @@ mod peers;
 mod personality;
 mod routing;
 mod scenarios;
+mod surroundings;
 mod this_host;
 mod vmac;
