@@ -36,11 +36,15 @@ fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
         InstanceEvent::Faults(faults) => {
             (Level::Warning, format!("still FAULT: {}", describe_faults(faults)))
         }
-        InstanceEvent::AddressRestored { address, count } => {
+        InstanceEvent::AddressRestored { address, count, expired } => {
             let times =
                 if *count == 1 { String::new() } else { format!(" ({count} times so far)") };
-            let text = format!("somebody removed {address}; put back and announced{times}");
-            (Level::Warning, text)
+            let what = if *expired {
+                format!("this machine was too busy to renew {address} in time")
+            } else {
+                format!("somebody removed {address}")
+            };
+            (Level::Warning, format!("{what}; put back and announced{times}"))
         }
         InstanceEvent::AddressRefused { address, error } => {
             (Level::Error, format!("the kernel refused address {address}: {error}"))

@@ -8,6 +8,8 @@ use standfast_failover::{BfdEvent, Event, InstanceEvent, RoutingEvent, StaticEve
 use standfast_types::{InstanceName, Instant, Prefix, RoutingEntry};
 use standfast_vrrp::{Discard, Event as Election};
 
+/// Addresses of one instance that are named when they all meet with the same.
+const CROWD: usize = 10;
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// What makes two warnings the same.
@@ -48,11 +50,39 @@ impl Flood {
                 *at = now;
                 Some(std::mem::take(suppressed))
             }
-            None if full => None,
+            None if full || self.is_crowded(now, &key) => None,
             None => {
                 self.seen.insert(key, (now, 0));
                 Some(0)
             }
+        }
+    }
+}
+
+impl Flood {
+    /// Whether enough was said of other addresses of the same instance, that met with the same.
+    fn is_crowded(&self, now: Instant, key: &Key) -> bool {
+        let Some(holder) = key.holder() else { return false };
+        let alike = self.seen.iter().filter(|(other, (at, _))| {
+            std::mem::discriminant(*other) == std::mem::discriminant(key)
+                && other.holder() == Some(holder)
+                && now.saturating_since(*at) < PERIOD
+        });
+        alike.take(CROWD).count() == CROWD
+    }
+}
+
+impl Key {
+    /// Whose address or route it is, of which there may be thousands.
+    const fn holder(&self) -> Option<&InstanceName> {
+        match self {
+            Self::Restored(name, _)
+            | Self::Refused(name, _)
+            | Self::Contested(name, _)
+            | Self::Uncontested(name, _)
+            | Self::RoutingRestored(name, _)
+            | Self::RoutingRefused(name, _) => Some(name),
+            Self::Discarded(..) | Self::LowerPriority(..) | Self::Bfd(..) => None,
         }
     }
 }
@@ -121,6 +151,22 @@ mod tests {
         let event = Election::Discarded { source, reason: Discard::Password };
         let kind = InstanceEvent::Election { event, faults: Vec::new() };
         Event::Instance { name: "V".into(), kind }
+    }
+
+    #[test]
+    fn of_thousands_of_addresses_that_meet_with_the_same_only_some_are_named() {
+        let mut flood = Flood::default();
+        let restored = |name: &str, host: u8| {
+            let address = Prefix::host([192, 0, 2, host].into());
+            let kind = InstanceEvent::AddressRestored { address, count: 1, expired: false };
+            Event::Instance { name: name.into(), kind }
+        };
+        let said =
+            (0..200).filter(|host| flood.admit(Instant::ZERO, &restored("V", *host)) == Some(0));
+        assert_eq!(said.count(), CROWD);
+        assert_eq!(flood.admit(Instant::ZERO, &restored("W", 1)), Some(0), "another instance");
+        let later = Instant::ZERO + PERIOD;
+        assert_eq!(flood.admit(later, &restored("V", 150)), Some(0));
     }
 
     #[test]

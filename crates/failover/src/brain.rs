@@ -22,6 +22,7 @@ use crate::{
     group::Groups,
     instance::Instance,
     instances::Instances,
+    lease,
     listeners::{Listeners, Port},
     statics,
     tracker::ScriptState,
@@ -77,6 +78,7 @@ impl Brain {
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
         let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall } = config;
+        let lease_pace = lease::pace(instances.iter());
         let mut brain = Self {
             startup_delay,
             blocking: Blocking::new(firewall),
@@ -98,6 +100,7 @@ impl Brain {
             dependents: Arc::default(),
             outputs: VecDeque::new(),
         };
+        brain.world.lease_pace = lease_pace;
         brain.world.statics = brain.statics.addresses();
         brain.reconfigure_groups(now, groups);
         brain.instances.schedule();
@@ -334,6 +337,7 @@ impl Brain {
     /// Takes a new configuration: timers, states and addresses that both have stay as they are.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         self.startup_delay = config.startup_delay;
+        self.world.lease_pace = lease::pace(config.instances.iter());
         self.statics.reconfigure(config.statics, &self.world, &mut self.outputs);
         self.world.statics = self.statics.addresses();
         self.blocking.firewall = config.firewall;

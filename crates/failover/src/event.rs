@@ -318,6 +318,8 @@ pub enum InstanceEvent {
         address: Prefix,
         /// How often this happened since it became master.
         count: u32,
+        /// Its lease had ended: nobody removed it, we were too late to renew it.
+        expired: bool,
     },
     /// The kernel refused an address.
     AddressRefused {

@@ -12,6 +12,7 @@ use standfast_vrrp::{Input, Output as RouterOutput, Packet, Router, StateName};
 use crate::{
     Event, Evidence, Fault, InstanceConfig, InstanceEvent, Output, RoutingEvent,
     conflict::{Place, Watch},
+    lease,
     routing::Routing,
     vmac::Own,
     world::World,
@@ -30,6 +31,8 @@ pub(crate) struct Instance {
     renew_at: Option<Instant>,
     /// When it installed them first, while it holds them.
     held_since: Instant,
+    /// When the kernel removes what is not renewed.
+    lease_end: Instant,
     /// Addresses that the kernel would refuse again; forgotten on a reload.
     pub(crate) refused: BTreeSet<IpAddr>,
     /// Addresses that others removed since it became master.
@@ -58,6 +61,7 @@ impl Instance {
             faults: BTreeSet::new(),
             renew_at: None,
             held_since: now,
+            lease_end: now,
             refused: BTreeSet::new(),
             restored: 0,
             awaited: BTreeSet::new(),
@@ -94,13 +98,6 @@ impl Instance {
                         && (owner || !world.is_foreign(index, ip))
                 })
             })
-    }
-
-    /// How long an address outlives this process, in seconds: as long as peers wait for an advert, so
-    /// that it is gone about when a successor installs it.
-    pub(crate) fn lease_seconds(&self) -> u32 {
-        let centis = u32::from(self.config.router.advert_interval.centis());
-        (centis * 3).div_ceil(100).max(2)
     }
 
     pub(crate) fn feed(
@@ -190,13 +187,14 @@ impl Instance {
         };
         let Some(lost) = self.config.addresses.get(place).filter(is_lost).cloned() else { return };
         self.restored = self.restored.saturating_add(1);
-        let lease_seconds = self.lease_seconds();
+        let (lease_seconds, _) = self.lease(world);
         let prefix = lost.prefix;
         self.queue.extend(self.announcement(&lost, world));
         out.push_back(Output::AddAddress { index, address: lost, lease_seconds });
         self.routing.readdress(prefix.address(), out);
         self.announce_next(now, out);
-        let kind = InstanceEvent::AddressRestored { address: prefix, count: self.restored };
+        let (count, expired) = (self.restored, self.lease_end <= now);
+        let kind = InstanceEvent::AddressRestored { address: prefix, count, expired };
         self.emit(kind, out);
     }
 
@@ -333,6 +331,10 @@ impl Instance {
         }));
     }
 
+    fn lease(&self, world: &World) -> (u32, Duration) {
+        lease::lease(self.config.router.advert_interval, world.lease_pace)
+    }
+
     /// Installs or renews every address.
     fn install(&mut self, now: Instant, world: &World, out: &mut VecDeque<Output>) {
         let first = !self.holds();
@@ -341,10 +343,11 @@ impl Instance {
             self.held_since = now;
         }
         let held = now.saturating_since(self.held_since);
-        let lease_seconds = self.lease_seconds();
+        let (lease_seconds, period) = self.lease(world);
         // On a grid: leases that are renewed together end together. The kernel looks at leases at most
         // once a second, so one that ends alone delays the others.
-        self.renew_at = Some(now.next_multiple(Duration::from_secs(lease_seconds.into()) / 8));
+        self.renew_at = Some(now.next_multiple(period));
+        self.lease_end = now + Duration::from_secs(lease_seconds.into());
         for address in &self.config.addresses {
             let Some(index) = self.place(&address.interface, world) else {
                 if first {

@@ -15,6 +15,7 @@ mod event;
 mod group;
 mod instance;
 mod instances;
+mod lease;
 mod listeners;
 mod routing;
 mod statics;

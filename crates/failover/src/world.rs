@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    time::Duration,
 };
 
 use standfast_types::{Family, IfIndex, InterfaceName};
@@ -13,6 +14,8 @@ pub(crate) struct World {
     names: BTreeMap<InterfaceName, IfIndex>,
     /// Addresses that carry our tag and stay (`static_ipaddress`).
     pub(crate) statics: BTreeSet<IpAddr>,
+    /// The least time between two renewals of leases.
+    pub(crate) lease_pace: Duration,
 }
 
 #[derive(Clone, Debug)]
