@@ -187,7 +187,7 @@ pub(crate) fn describe_faults(faults: &[Fault]) -> String {
         .map(|fault| match fault {
             Fault::InterfaceMissing(name) => format!("interface {name} does not exist"),
             Fault::InterfaceDown(name) => format!("interface {name} is down or has no carrier"),
-            Fault::NoSource(name) => format!("interface {name} has no IPv4 address to send from"),
+            Fault::NoSource(name) => format!("interface {name} has no address to send from"),
             Fault::SourceMissing(source) => {
                 format!("source address {source} is not on this machine")
             }
