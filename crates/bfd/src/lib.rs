@@ -43,6 +43,6 @@ mod peer;
 mod session;
 
 pub use config::{Config, Role};
-pub use output::{Cause, Discard, Event, Input, Output, Reason};
+pub use output::{Bond, Cause, Discard, Event, Input, Output, Reason};
 pub use session::{Session, Snapshot};
 pub use standfast_wire::bfd::{Diagnostic, Malformed, Repr as Packet, State};

@@ -1,6 +1,6 @@
 //! What a session is told, what it wants done, and what happened to it.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,12 +53,7 @@ pub enum Event {
         lasted: Duration,
     },
     /// The session is up, and both sides know at what pace.
-    Agreed {
-        /// At most this long, and at least three quarters of it, between two of our packets.
-        transmit: Duration,
-        /// After so long a silence the neighbour is given up.
-        detection: Duration,
-    },
+    Agreed(Bond),
     /// The neighbour is silent for as long as its detection time, but this process did not run for
     /// so long meanwhile: it listens for one more detection time.
     Late {
@@ -67,6 +62,19 @@ pub enum Event {
     },
     /// A packet was refused.
     Discarded(Discard),
+}
+
+/// What a session that is up has agreed on: all that another process needs to go on with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bond {
+    /// Our number of the session.
+    pub discriminator: NonZeroU32,
+    /// The neighbour's.
+    pub remote_discriminator: NonZeroU32,
+    /// At most this long, and at least three quarters of it, between two of our packets.
+    pub transmit: Duration,
+    /// After so long a silence the neighbour is given up.
+    pub detection: Duration,
 }
 
 /// Why a session's state changed.

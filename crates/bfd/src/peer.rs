@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use standfast_types::Instant;
 
-use crate::{Packet, State};
+use crate::{Bond, Packet, State};
 
 /// What is known of a neighbour that is not silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,20 @@ impl Peer {
             patience,
             heard_at: now,
             silent_at: now + patience,
+        }
+    }
+
+    /// The neighbour of a session that another process had, heard just now.
+    pub(crate) fn resume(now: Instant, bond: &Bond) -> Self {
+        Self {
+            discriminator: bond.remote_discriminator,
+            state: State::Up,
+            demand: false,
+            required_min_rx: bond.transmit,
+            interval: bond.detection,
+            patience: bond.detection,
+            heard_at: now,
+            silent_at: now + bond.detection,
         }
     }
 

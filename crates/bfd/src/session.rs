@@ -5,7 +5,7 @@ use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
 use standfast_types::{Instant, Rng};
 
 use crate::{
-    Cause, Config, Diagnostic, Discard, Event, Input, Output, Packet, Reason, Role, State,
+    Bond, Cause, Config, Diagnostic, Discard, Event, Input, Output, Packet, Reason, Role, State,
     peer::Peer,
 };
 
@@ -27,7 +27,7 @@ pub struct Session {
     sent_at: Instant,
     send_at: Option<Instant>,
     /// What was last said about the pace.
-    agreed: Option<Intervals>,
+    agreed: Option<Bond>,
     outputs: VecDeque<Output>,
 }
 
@@ -88,6 +88,19 @@ impl Session {
             outputs: VecDeque::new(),
         };
         session.send_at = session.speaks().then_some(now);
+        session
+    }
+
+    /// A session that was up in a process that died a moment ago: it goes on, and asks the neighbour at
+    /// once whether it does too.
+    #[must_use]
+    pub fn resume(config: Config, bond: &Bond, seed: u64, now: Instant) -> Self {
+        let mut session = Self::new(config, bond.discriminator, seed, now);
+        session.state = State::Up;
+        session.peer = Some(Peer::resume(now, bond));
+        session.poll = Poll::Running;
+        session.in_use.transmit = config.desired_min_tx;
+        session.send_at = Some(now);
         session
     }
 
@@ -364,16 +377,20 @@ impl Session {
         }
     }
 
-    /// Says at what pace the session runs, whenever that has settled at another one.
+    /// Says what was agreed, whenever that is news.
     fn agree(&mut self) {
         let Some(peer) = self.peer.filter(|_| self.state == State::Up && self.poll == Poll::Idle)
         else {
             return;
         };
-        let agreed = Intervals { transmit: self.interval(), receive: peer.patience };
-        if self.agreed.replace(agreed) != Some(agreed) {
-            let Intervals { transmit, receive: detection } = agreed;
-            self.emit(Event::Agreed { transmit, detection });
+        let bond = Bond {
+            discriminator: self.discriminator,
+            remote_discriminator: peer.discriminator,
+            transmit: self.interval(),
+            detection: peer.patience,
+        };
+        if self.agreed.replace(bond) != Some(bond) {
+            self.emit(Event::Agreed(bond));
         }
     }
 

@@ -1,13 +1,20 @@
 //! What supervisor and pulse say to each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use serde::{Deserialize, Serialize};
+use standfast_bfd::Bond;
 use standfast_conf::Running;
 use standfast_failover::{Config, Event, InstanceSnapshot};
-use standfast_types::{IfIndex, InstanceName, ScriptName};
+use standfast_types::{BfdName, IfIndex, InstanceName, ScriptName};
 
 use crate::dump::Dump;
+
+/// What BFD sessions that are up have agreed on, and with whom.
+pub(crate) type Bonds = BTreeMap<BfdName, (IpAddr, Bond)>;
 
 /// From the supervisor to pulse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +33,8 @@ pub(crate) enum ToPulse {
         adopt: BTreeSet<InstanceName>,
         /// States of scripts that are already known.
         scripts: BTreeMap<ScriptName, bool>,
+        /// BFD sessions that were up in a pulse that died a moment ago: with whom, and what was agreed.
+        bonds: Bonds,
         /// What a pulse that died had found on the interfaces whose settings it changed.
         originals: Vec<Original>,
     },

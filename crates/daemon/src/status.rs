@@ -8,7 +8,10 @@ use standfast_failover::{Event, Fault, InstanceEvent};
 use standfast_types::{GroupName, InstanceName, Priority, ScriptName};
 use standfast_vrrp::{Event as Election, StateName};
 
-use crate::news::{News, Subject};
+use crate::{
+    message::Bonds,
+    news::{News, Subject},
+};
 
 /// One instance.
 #[derive(Clone, Debug)]
@@ -115,6 +118,11 @@ impl Board {
     pub(crate) fn masters(&self) -> BTreeSet<InstanceName> {
         let masters = self.instances.iter().filter(|(_, s)| s.state == StateName::Master);
         masters.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What BFD sessions that are up have agreed on, for a pulse that begins.
+    pub(crate) fn bonds(&self) -> Bonds {
+        self.bfd.bonds()
     }
 
     /// The scripts' states, for a pulse that begins.

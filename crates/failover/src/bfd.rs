@@ -5,7 +5,7 @@ mod sessions;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use standfast_bfd::{Discard, Snapshot};
+use standfast_bfd::{Bond, Discard, Snapshot};
 use standfast_types::BfdName;
 use standfast_wire::bfd::LENGTH;
 
@@ -48,6 +48,15 @@ pub enum BfdInput<'a> {
         multihop: bool,
         /// The UDP datagram's contents.
         payload: &'a [u8],
+    },
+    /// Before the start: a session was up in a process that died a moment ago.
+    Resume {
+        /// Which.
+        name: BfdName,
+        /// With whom.
+        neighbor: IpAddr,
+        /// What was agreed.
+        bond: Bond,
     },
     /// The kernel refused the sockets of a session.
     Refused {

@@ -271,7 +271,7 @@ impl Brain {
                 }
             }
             Input::Bfd(input) => {
-                if self.bfd.handle_input(now, &input, &mut self.outputs) {
+                if self.bfd.handle_input(now, input, &mut self.outputs) {
                     self.evaluate(now);
                 }
             }

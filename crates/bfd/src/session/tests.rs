@@ -117,7 +117,7 @@ impl Pair {
         let own = self.events.iter().filter(|(_, at, _)| *at == side);
         own.filter_map(|(_, _, event)| match event {
             Event::Transition { to, cause, .. } => Some((*to, *cause)),
-            Event::Agreed { .. } | Event::Late { .. } | Event::Discarded(_) => None,
+            Event::Agreed(_) | Event::Late { .. } | Event::Discarded(_) => None,
         })
         .collect()
     }
@@ -128,11 +128,22 @@ fn two_sessions_come_up_within_a_few_round_trips() {
     let mut pair = Pair::new(config(10 * MILLI, 3), config(10 * MILLI, 3));
     pair.run(2 * MILLI);
     assert_eq!(pair.states(), [State::Up; 2]);
-    let agreed = Event::Agreed { transmit: 10 * MILLI, detection: 30 * MILLI };
     pair.run(20 * MILLI);
+    let agreed = |side: usize| {
+        let numbers = [number(11), number(22)];
+        Event::Agreed(Bond {
+            discriminator: numbers[side],
+            remote_discriminator: numbers[1 - side],
+            transmit: 10 * MILLI,
+            detection: 30 * MILLI,
+        })
+    };
     for side in [0, 1] {
         assert_eq!(
-            pair.events.iter().filter(|(_, at, event)| (*at, *event) == (side, agreed)).count(),
+            pair.events
+                .iter()
+                .filter(|(_, at, event)| (*at, *event) == (side, agreed(side)))
+                .count(),
             1
         );
     }
@@ -355,6 +366,23 @@ fn a_neighbour_in_demand_mode_or_without_wish_for_packets_is_spared_them() {
         pair.input(0, Input::Packet { ttl: 255, packet });
         assert!(pair.sent[0].2.is_final, "a poll is answered all the same");
     }
+}
+
+#[test]
+fn a_session_whose_process_died_goes_on_without_the_neighbour_noticing() {
+    let mut pair = Pair::up(config(10 * MILLI, 3), config(10 * MILLI, 3));
+    let bond = pair.sessions[0].agreed.expect("it is up");
+    pair.sessions[0] = Session::resume(config(10 * MILLI, 3), &bond, 5, pair.now);
+    pair.run(Duration::from_secs(1));
+    assert_eq!((pair.causes(0), pair.causes(1)), (vec![], vec![]));
+    assert_eq!(pair.sessions[0].agreed, Some(bond));
+    assert!(pair.sent[0].2.poll, "it asks at once");
+    // And one whose neighbour is gone meanwhile says so after the detection time.
+    pair.passes = [false; 2];
+    pair.sessions[0] = Session::resume(config(10 * MILLI, 3), &bond, 5, pair.now);
+    pair.in_flight.clear();
+    pair.run(31 * MILLI);
+    assert_eq!(pair.states()[0], State::Down);
 }
 
 /// What RFC 5880, section 6.8.6, wants for every state here and there.

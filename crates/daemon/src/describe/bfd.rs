@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use standfast_bfd::{Cause, Discard, Event as SessionEvent, Malformed, State};
+use standfast_bfd::{Bond, Cause, Discard, Event as SessionEvent, Malformed, State};
 use standfast_failover::BfdEvent;
 
 use super::seconds;
@@ -41,7 +41,7 @@ fn describe_session(neighbor: IpAddr, event: SessionEvent) -> (Level, String) {
         SessionEvent::Transition { from, to, .. } => {
             (Level::Detail, format!("{} -> {} with {neighbor}", from.as_str(), to.as_str()))
         }
-        SessionEvent::Agreed { transmit, detection } => {
+        SessionEvent::Agreed(Bond { transmit, detection, .. }) => {
             let (transmit, detection) = (seconds(transmit), seconds(detection));
             (
                 Level::Info,

@@ -1,13 +1,12 @@
 //! The UDP sockets of BFD sessions.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use standfast_failover::{BfdInput, BfdOutput, BfdPath, Input};
 use standfast_kernel::{
-    Error,
     bfd_socket::{BfdListener, BfdSender, PACKET, ReceivedBfd},
     clock,
     poll::Registry,
@@ -29,7 +28,9 @@ type Place = (IpAddr, u16);
 pub(super) struct Sockets {
     registry: Registry,
     sessions: BTreeMap<BfdName, Speaker>,
-    listeners: BTreeMap<Place, BfdListener>,
+    /// By their numbers as sources.
+    listeners: BTreeMap<u32, (Place, BfdListener)>,
+    next_key: u32,
 }
 
 #[derive(Debug)]
@@ -41,17 +42,12 @@ struct Speaker {
 }
 
 impl Sockets {
-    pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, sessions: BTreeMap::new(), listeners: BTreeMap::new() }
+    /// No session yet.
+    pub(super) const fn new(registry: Registry) -> Self {
+        Self { registry, sessions: BTreeMap::new(), listeners: BTreeMap::new(), next_key: 0 }
     }
 
-    /// The next packet that has arrived at this place.
-    fn receive(&self, place: Place, buffer: &mut [u8]) -> Option<ReceivedBfd> {
-        // An error here is a shortage of memory: the next round tries again.
-        self.listeners.get(&place)?.receive(buffer).ok().flatten()
-    }
-
-    fn open(&mut self, name: &BfdName, path: BfdPath) -> Result<(), Error> {
+    fn open(&mut self, name: &BfdName, path: BfdPath) -> anyhow::Result<()> {
         let sender = BfdSender::open(path.source, path.neighbor, port(path), path.ttl)?;
         self.speaker(name, path).sender = Some(sender);
         self.listen()
@@ -66,16 +62,15 @@ impl Sockets {
     }
 
     /// Opens the listeners that the sessions need, and closes the others.
-    fn listen(&mut self) -> Result<(), Error> {
-        let wanted = places(self.sessions.values().map(|speaker| speaker.path));
-        self.listeners.retain(|place, _| wanted.contains(place));
+    fn listen(&mut self) -> anyhow::Result<()> {
+        let mut wanted = places(self.sessions.values().map(|speaker| speaker.path));
+        self.listeners.retain(|_, (place, _)| wanted.remove(place));
         for place in wanted {
-            if let Entry::Vacant(vacant) = self.listeners.entry(place) {
-                let (local, port) = place;
-                let listener = BfdListener::open(local, port)?;
-                self.registry.add(&listener, Source::Bfd.token())?;
-                vacant.insert(listener);
-            }
+            let (local, port) = place;
+            let listener = BfdListener::open(local, port)?;
+            self.registry.add(&listener, Source::Bfd(self.next_key).token())?;
+            self.listeners.insert(self.next_key, (place, listener));
+            self.next_key = self.next_key.wrapping_add(1);
         }
         Ok(())
     }
@@ -86,29 +81,27 @@ impl Sockets {
         let _ = self.listen();
     }
 
-    fn send(&mut self, name: &BfdName, payload: &[u8; LENGTH]) -> Result<(), Error> {
+    fn send(&mut self, name: &BfdName, payload: &[u8; LENGTH]) -> anyhow::Result<()> {
         let Some(speaker) = self.sessions.get_mut(name) else { return Ok(()) };
         let Some(sender) = &speaker.sender else { return Ok(()) };
         let result = sender.send(payload);
         let was_mute = std::mem::replace(&mut speaker.mute, result.is_err());
-        if was_mute { Ok(()) } else { result }
+        if was_mute { Ok(()) } else { Ok(result?) }
     }
 }
 
 impl Pulse<'_> {
-    /// Hands in all packets that have arrived.
-    pub(super) fn receive_bfd(&mut self) {
-        let places: Vec<Place> = self.bfd.listeners.keys().copied().collect();
+    /// Hands in all packets that have arrived at a listener.
+    pub(super) fn receive_bfd(&mut self, key: u32) {
         let mut buffer = [0; PACKET];
-        for place in places {
-            for _ in 0..BURST {
-                let Some(packet) = self.bfd.receive(place, &mut buffer) else { break };
-                let ReceivedBfd { source, ttl, length } = packet;
-                let (_, port) = place;
-                let payload = buffer.get(..length).unwrap_or_default();
-                let multihop = port == MULTIHOP_PORT;
-                self.input(Input::Bfd(BfdInput::Packet { source, ttl, multihop, payload }));
-            }
+        for _ in 0..BURST {
+            let Some((place, listener)) = self.bfd.listeners.get(&key) else { break };
+            let multihop = place.1 == MULTIHOP_PORT;
+            // An error is a shortage of memory: the next round tries again.
+            let Ok(Some(packet)) = listener.receive(&mut buffer) else { break };
+            let ReceivedBfd { source, ttl, length } = packet;
+            let payload = buffer.get(..length).unwrap_or_default();
+            self.input(Input::Bfd(BfdInput::Packet { source, ttl, multihop, payload }));
         }
     }
 

@@ -19,7 +19,7 @@ use rustix::{
     process::{Resource, getrlimit, setrlimit},
     thread::CapabilitySet,
 };
-use standfast_failover::{Brain, Input, Output, OwnLinkKind};
+use standfast_failover::{BfdInput, Brain, Input, Output, OwnLinkKind};
 use standfast_kernel::{
     clock,
     poll::Poll,
@@ -140,6 +140,7 @@ impl<'a> Pulse<'a> {
             running,
             adopt,
             scripts,
+            bonds,
             originals,
         }) = messages.next()
         else {
@@ -185,6 +186,9 @@ impl<'a> Pulse<'a> {
         pulse.first_survey()?;
         for (name, success) in scripts {
             pulse.input(Input::Script { name, success });
+        }
+        for (name, (neighbor, bond)) in bonds {
+            pulse.input(Input::Bfd(BfdInput::Resume { name, neighbor, bond }));
         }
         pulse.start(adopt);
         pulse.tell(&FromPulse::Running);
@@ -236,7 +240,7 @@ impl<'a> Pulse<'a> {
             for source in &ready {
                 match source {
                     Source::Adverts(index, family) => self.receive_adverts(*index, *family),
-                    Source::Bfd => self.receive_bfd(),
+                    Source::Bfd(key) => self.receive_bfd(*key),
                     Source::Timer => self.armed = None,
                     Source::Signals | Source::Supervisor | Source::Changes | Source::Claims(..) => {
                     }
@@ -251,7 +255,7 @@ impl<'a> Pulse<'a> {
                     Source::Claims(index, family) => self.receive_claims(index, family),
                     Source::Signals => self.receive_signals(),
                     Source::Supervisor => self.receive_messages()?,
-                    Source::Timer | Source::Bfd | Source::Adverts(..) => {}
+                    Source::Timer | Source::Bfd(_) | Source::Adverts(..) => {}
                 }
             }
             self.flush()?;

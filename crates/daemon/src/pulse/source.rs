@@ -10,8 +10,8 @@ pub(super) enum Source {
     Supervisor,
     /// Changes that the kernel reports.
     Changes,
-    /// One of the sockets of BFD.
-    Bfd,
+    /// The socket of BFD with this number.
+    Bfd(u32),
     Adverts(IfIndex, Family),
     /// ARP, or neighbour advertisements.
     Claims(IfIndex, Family),
@@ -25,7 +25,7 @@ impl Source {
             Self::Signals => (1, None),
             Self::Supervisor => (2, None),
             Self::Changes => (3, None),
-            Self::Bfd => (4, None),
+            Self::Bfd(key) => return 4 << 32 | u64::from(key),
             Self::Adverts(index, Family::V4) => (5, Some(index)),
             Self::Adverts(index, Family::V6) => (6, Some(index)),
             Self::Claims(index, Family::V4) => (7, Some(index)),
@@ -42,7 +42,7 @@ impl Source {
             1 => Self::Signals,
             2 => Self::Supervisor,
             3 => Self::Changes,
-            4 => Self::Bfd,
+            4 => Self::Bfd(index.get()),
             5 => Self::Adverts(index, Family::V4),
             6 => Self::Adverts(index, Family::V6),
             7 => Self::Claims(index, Family::V4),
@@ -63,7 +63,7 @@ mod tests {
             .into_iter()
             .flat_map(|family| [Source::Adverts(index, family), Source::Claims(index, family)]);
         let single =
-            [Source::Timer, Source::Signals, Source::Supervisor, Source::Changes, Source::Bfd];
+            [Source::Timer, Source::Signals, Source::Supervisor, Source::Changes, Source::Bfd(7)];
         for source in single.into_iter().chain(ports) {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -32,7 +32,7 @@ use crate::{
     limit::Overdue,
     log::Log,
     mail::{self, Mailer},
-    message::{FromPulse, Original, ToPulse},
+    message::{Bonds, FromPulse, Original, ToPulse},
     news::{News, Subject},
     notify::Notifications,
     once,
@@ -105,7 +105,7 @@ impl Supervisor {
     fn run(&mut self) -> anyhow::Result<u8> {
         self.run_once("startup_script", |supervision| supervision.startup.as_ref());
         self.open_fifos();
-        self.start_pulse(Default::default())?;
+        self.start_pulse(Default::default(), Default::default())?;
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
             self.wait()?;
@@ -264,9 +264,12 @@ impl Supervisor {
         }
         let delay = self.respawn.delay(now);
         if delay.is_zero() {
-            let adopt = if status.success() { Default::default() } else { self.board.masters() };
+            let (adopt, bonds) = match status.success() {
+                true => Default::default(),
+                false => (self.board.masters(), self.board.bonds()),
+            };
             self.log.warning(&format!("pulse: {status}; started again"));
-            self.try_pulse(now, adopt);
+            self.try_pulse(now, adopt, bonds);
         } else {
             let seconds = delay.as_secs();
             self.log.error(&format!("pulse: {status}; started again in {seconds} s"));
@@ -280,8 +283,8 @@ impl Supervisor {
         self.stop = Stop::Farewell(now + FAREWELL);
     }
 
-    fn try_pulse(&mut self, now: Instant, adopt: BTreeSet<InstanceName>) {
-        if let Err(error) = self.start_pulse(adopt) {
+    fn try_pulse(&mut self, now: Instant, adopt: BTreeSet<InstanceName>, bonds: Bonds) {
+        if let Err(error) = self.start_pulse(adopt, bonds) {
             self.log.error(&format!("could not start pulse: {error}"));
             self.pulse = Pulse::Waiting(now + Duration::from_secs(1));
         }
@@ -370,7 +373,7 @@ impl Supervisor {
             && until <= now
             && self.stop == Stop::No
         {
-            self.try_pulse(now, BTreeSet::new());
+            self.try_pulse(now, BTreeSet::new(), Bonds::new());
         }
         if let Stop::Asked(since) = self.stop
             && since + self.release_limit() <= now

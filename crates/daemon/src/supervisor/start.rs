@@ -25,7 +25,7 @@ use crate::{
     fifos::Fifos,
     log::Log,
     mail::Mailer,
-    message::ToPulse,
+    message::{Bonds, ToPulse},
     news::Subject,
     notify::Notifications,
     place::{self, PidFiles},
@@ -166,7 +166,11 @@ impl Supervisor {
     }
 
     /// Starts pulse: this very program, with one end of a socket pair.
-    pub(super) fn start_pulse(&mut self, adopt: BTreeSet<InstanceName>) -> anyhow::Result<()> {
+    pub(super) fn start_pulse(
+        &mut self,
+        adopt: BTreeSet<InstanceName>,
+        bonds: Bonds,
+    ) -> anyhow::Result<()> {
         if !self.options.vrrp {
             self.pulse = Pulse::Unwanted;
             self.ready();
@@ -187,6 +191,7 @@ impl Supervisor {
             realtime_priority: model.global.realtime_priority,
             nice: model.global.nice,
             running: model.global.running.clone(),
+            bonds,
             adopt,
             scripts: self.board.scripts(),
             originals: self.originals.clone(),

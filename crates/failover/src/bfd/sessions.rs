@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use standfast_bfd::{Discard, Event as SessionEvent, Input, Packet, Session, State};
+use standfast_bfd::{Bond, Discard, Event as SessionEvent, Input, Packet, Session, State};
 use standfast_types::{BfdName, Instant, Rng};
 
 use super::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
@@ -16,18 +16,28 @@ use crate::{Event, Output};
 /// How long after the kernel refused a socket it is tried again.
 const OPEN_RETRY: Duration = Duration::from_secs(1);
 
-/// The sessions by name.
+/// The sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     rng: Rng,
     /// Until the start.
     waiting: Vec<BfdConfig>,
-    links: BTreeMap<BfdName, Link>,
-    by_number: BTreeMap<NonZeroU32, BfdName>,
+    /// Of a process that died a moment ago, until the start: with whom, and what was agreed.
+    bonds: BTreeMap<BfdName, (IpAddr, Bond)>,
+    /// By our numbers of them.
+    links: BTreeMap<Number, Link>,
+    names: BTreeMap<BfdName, Number>,
+    neighbors: BTreeMap<Neighbor, Number>,
+    /// The deadline of each that has one, soonest first.
+    timers: BTreeSet<(Instant, Number)>,
     /// Sessions whose sockets the kernel refused; tried again and again.
-    refused: BTreeSet<BfdName>,
+    refused: BTreeSet<Number>,
     retry_at: Option<Instant>,
 }
+
+type Number = NonZeroU32;
+/// With its address, whether it is reached across routers.
+type Neighbor = (IpAddr, bool);
 
 #[derive(Clone, Debug)]
 struct Link {
@@ -35,6 +45,8 @@ struct Link {
     path: BfdPath,
     session: Session,
     standing: Standing,
+    /// Its deadline as it stands among the timers.
+    scheduled: Option<Instant>,
 }
 
 /// What those who follow a session are told.
@@ -52,8 +64,11 @@ impl Sessions {
         Self {
             rng: Rng::from_seed(seed),
             waiting: configs,
+            bonds: BTreeMap::new(),
             links: BTreeMap::new(),
-            by_number: BTreeMap::new(),
+            names: BTreeMap::new(),
+            neighbors: BTreeMap::new(),
+            timers: BTreeSet::new(),
             refused: BTreeSet::new(),
             retry_at: None,
         }
@@ -64,16 +79,19 @@ impl Sessions {
         self.rng = Rng::from_seed(seed);
     }
 
-    /// All begin.
+    /// All begin, or go on.
     pub(crate) fn start(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        let mut bonds = std::mem::take(&mut self.bonds);
         for config in std::mem::take(&mut self.waiting) {
-            self.create(now, config, out);
+            let bond = bonds.remove(&config.name);
+            let bond = bond.filter(|(neighbor, _)| *neighbor == config.path.neighbor);
+            self.create(now, config, bond.map(|(_, bond)| bond), out);
         }
     }
 
     /// Whether a session counts as up; `None` when that is not known yet, or there is no such session.
     pub(crate) fn up(&self, name: &BfdName) -> Option<bool> {
-        match self.links.get(name)?.standing {
+        match self.links.get(self.names.get(name)?)?.standing {
             Standing::Pending(_) => None,
             Standing::Up => Some(true),
             Standing::Down => Some(false),
@@ -84,40 +102,42 @@ impl Sessions {
     pub(crate) fn handle_input(
         &mut self,
         now: Instant,
-        input: &BfdInput<'_>,
+        input: BfdInput<'_>,
         out: &mut VecDeque<Output>,
     ) -> bool {
-        match *input {
+        match input {
             BfdInput::Packet { source, ttl, multihop, payload } => {
-                self.handle_packet(now, (source, multihop), ttl, payload, out)
+                return self.handle_packet(now, (source, multihop), ttl, payload, out);
             }
-            BfdInput::Refused { ref name } => {
-                self.refused.insert(name.clone());
+            BfdInput::Refused { name } => {
+                self.refused.extend(self.names.get(&name));
                 self.retry_at.get_or_insert(now + OPEN_RETRY);
-                false
+            }
+            BfdInput::Resume { name, neighbor, bond } => {
+                self.bonds.insert(name, (neighbor, bond));
             }
         }
+        false
     }
 
     /// Does what is due. Whether any session counts as something else afterwards.
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut VecDeque<Output>) -> bool {
         if self.retry_at.take_if(|at| *at <= now).is_some() {
-            for name in std::mem::take(&mut self.refused) {
-                out.extend(self.links.get(&name).map(Link::open));
+            for number in std::mem::take(&mut self.refused) {
+                out.extend(self.links.get(&number).map(Link::open));
             }
         }
         let mut changed = false;
-        for link in self.links.values_mut() {
-            if link.next_deadline().is_some_and(|at| at <= now) {
-                changed |= link.handle_timeout(now, out);
-            }
+        let due = self.timers.range(..=(now, Number::MAX)).map(|&(_, number)| number);
+        for number in due.collect::<Vec<_>>() {
+            changed |= self.change(number, |link| link.handle_timeout(now, out)).unwrap_or(false);
         }
         changed
     }
 
     /// When to call [`Self::handle_timeout`].
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.links.values().filter_map(Link::next_deadline).chain(self.retry_at).min()
+        self.timers.first().map(|&(at, _)| at).into_iter().chain(self.retry_at).min()
     }
 
     /// Takes a new configuration. Sessions between the same ends stay up.
@@ -129,17 +149,16 @@ impl Sessions {
     ) {
         let mut wanted: BTreeMap<_, _> =
             configs.into_iter().map(|config| (config.name.clone(), config)).collect();
-        let names: Vec<_> = self.links.keys().cloned().collect();
-        for name in names {
-            let Some(link) = self.links.get_mut(&name) else { continue };
-            match wanted.remove(&name) {
-                Some(config) if link.path.has_ends_of(&config.path) => {
-                    link.reconfigure(now, &config, out);
+        for (name, number) in self.names.clone() {
+            let kept = |config: &BfdConfig| {
+                self.links.get(&number).is_some_and(|link| link.path.has_ends_of(&config.path))
+            };
+            match wanted.get(&name) {
+                Some(config) if kept(config) => {
+                    self.change(number, |link| link.reconfigure(now, config, out));
+                    wanted.remove(&name);
                 }
-                Some(config) => {
-                    self.delete(now, &name, out);
-                    self.create(now, config, out);
-                }
+                Some(_) => self.delete(now, &name, out),
                 None => {
                     self.delete(now, &name, out);
                     out.push_back(emit(BfdEvent::Deleted { name }));
@@ -147,15 +166,15 @@ impl Sessions {
             }
         }
         for config in wanted.into_values() {
-            self.create(now, config, out);
+            self.create(now, config, None, out);
         }
     }
 
     /// Tells every neighbour that we stop.
     pub(crate) fn release(&mut self, now: Instant, out: &mut VecDeque<Output>) {
-        for link in self.links.values_mut() {
-            link.session.handle_input(now, Input::Release);
-            link.drain(out);
+        let numbers: Vec<_> = self.links.keys().copied().collect();
+        for number in numbers {
+            self.change(number, |link| link.release(now, out));
         }
     }
 
@@ -167,57 +186,88 @@ impl Sessions {
             up: self.up(&link.name),
             session: link.session.snapshot(),
         };
-        self.links.values().map(snapshot).collect()
+        self.names.values().filter_map(|number| self.links.get(number)).map(snapshot).collect()
     }
 
-    fn create(&mut self, now: Instant, config: BfdConfig, out: &mut VecDeque<Output>) {
-        let BfdConfig { name, path, session } = config;
-        let number = self.free_number();
-        let link = Link {
-            name: name.clone(),
-            path,
-            session: Session::new(session, number, self.rng.next_u64(), now),
-            standing: Standing::Pending(now + session.idle_tx),
+    fn create(
+        &mut self,
+        now: Instant,
+        config: BfdConfig,
+        bond: Option<Bond>,
+        out: &mut VecDeque<Output>,
+    ) {
+        let BfdConfig { name, path, session: config } = config;
+        let seed = self.rng.next_u64();
+        let bond = bond.filter(|bond| !self.links.contains_key(&bond.discriminator));
+        let (number, session, standing) = match bond {
+            Some(bond) => {
+                let session = Session::resume(config, &bond, seed, now);
+                (bond.discriminator, session, Standing::Up)
+            }
+            None => {
+                let number = self.free_number();
+                let session = Session::new(config, number, seed, now);
+                (number, session, Standing::Pending(now + config.idle_tx))
+            }
         };
+        let link = Link { name: name.clone(), path, session, standing, scheduled: None };
         out.push_back(link.open());
-        self.by_number.insert(number, name.clone());
-        self.links.insert(name, link);
+        self.names.insert(name, number);
+        self.neighbors.insert(path.neighbor(), number);
+        self.links.insert(number, link);
+        self.change(number, |_| ());
     }
 
     fn delete(&mut self, now: Instant, name: &BfdName, out: &mut VecDeque<Output>) {
-        let Some(mut link) = self.links.remove(name) else { return };
-        self.by_number.retain(|_, holder| holder != name);
-        self.refused.remove(name);
-        link.session.handle_input(now, Input::Release);
-        link.drain(out);
+        let Some(number) = self.names.remove(name) else { return };
+        self.change(number, |link| link.release(now, out));
+        self.neighbors.retain(|_, holder| *holder != number);
+        self.timers.retain(|(_, holder)| *holder != number);
+        self.refused.remove(&number);
+        self.links.remove(&number);
         out.push_back(Output::Bfd(BfdOutput::Close { name: name.clone() }));
     }
 
     /// A discriminator that no session has, hard to guess for others (RFC 5880, section 9).
-    fn free_number(&mut self) -> NonZeroU32 {
+    fn free_number(&mut self) -> Number {
         loop {
-            let [number, _] = halves(self.rng.next_u64());
-            if let Some(number) = NonZeroU32::new(number)
-                && !self.by_number.contains_key(&number)
+            let [a, b, c, d, ..] = self.rng.next_u64().to_be_bytes();
+            if let Some(number) = Number::new(u32::from_be_bytes([a, b, c, d]))
+                && !self.links.contains_key(&number)
             {
                 return number;
             }
         }
     }
 
+    /// Does something to a session, and keeps its deadline.
+    fn change<T>(&mut self, number: Number, what: impl FnOnce(&mut Link) -> T) -> Option<T> {
+        let link = self.links.get_mut(&number)?;
+        let result = what(link);
+        let at = link.next_deadline();
+        let before = std::mem::replace(&mut link.scheduled, at);
+        if before != at {
+            self.timers.extend(at.map(|at| (at, number)));
+            if let Some(before) = before {
+                self.timers.remove(&(before, number));
+            }
+        }
+        Some(result)
+    }
+
     fn handle_packet(
         &mut self,
         now: Instant,
-        from: (IpAddr, bool),
+        from: Neighbor,
         ttl: u8,
         payload: &[u8],
         out: &mut VecDeque<Output>,
     ) -> bool {
         let packet = Packet::parse(payload).map_err(Discard::Malformed);
         match packet.and_then(|packet| Ok((packet, self.addressee(from, &packet)?))) {
-            Ok((packet, link)) => {
-                link.session.handle_input(now, Input::Packet { ttl, packet });
-                link.drain(out)
+            Ok((packet, number)) => {
+                let input = Input::Packet { ttl, packet };
+                self.change(number, |link| link.handle_input(now, input, out)).unwrap_or(false)
             }
             Err(reason) => {
                 out.push_back(emit(BfdEvent::Refused { source: from.0, reason }));
@@ -228,14 +278,14 @@ impl Sessions {
 
     /// Whose packet it is (RFC 5880, section 6.8.6): the number decides where it is given, and must
     /// fit the neighbour.
-    fn addressee(&mut self, from: (IpAddr, bool), packet: &Packet) -> Result<&mut Link, Discard> {
-        let is_from = |link: &&mut Link| (link.path.neighbor, link.path.multihop) == from;
+    fn addressee(&self, from: Neighbor, packet: &Packet) -> Result<Number, Discard> {
         match packet.your_discriminator {
             Some(number) => {
-                let link = self.by_number.get(&number).and_then(|name| self.links.get_mut(name));
-                link.filter(is_from).ok_or(Discard::Discriminator)
+                let link = self.links.get(&number);
+                let fits = link.is_some_and(|link| link.path.neighbor() == from);
+                if fits { Ok(number) } else { Err(Discard::Discriminator) }
             }
-            None => self.links.values_mut().find(is_from).ok_or(Discard::NoSession),
+            None => self.neighbors.get(&from).copied().ok_or(Discard::NoSession),
         }
     }
 }
@@ -252,6 +302,15 @@ impl Link {
             Standing::Up | Standing::Down => None,
         };
         session.into_iter().chain(pending).min()
+    }
+
+    fn handle_input(&mut self, now: Instant, input: Input, out: &mut VecDeque<Output>) -> bool {
+        self.session.handle_input(now, input);
+        self.drain(out)
+    }
+
+    fn release(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        self.handle_input(now, Input::Release, out);
     }
 
     fn handle_timeout(&mut self, now: Instant, out: &mut VecDeque<Output>) -> bool {
@@ -298,7 +357,7 @@ impl Link {
             SessionEvent::Transition { to: State::Up, .. } => self.standing = Standing::Up,
             SessionEvent::Transition { from: State::Up, .. } => self.standing = Standing::Down,
             SessionEvent::Transition { .. }
-            | SessionEvent::Agreed { .. }
+            | SessionEvent::Agreed(_)
             | SessionEvent::Late { .. }
             | SessionEvent::Discarded(_) => {}
         }
@@ -306,6 +365,10 @@ impl Link {
 }
 
 impl BfdPath {
+    const fn neighbor(&self) -> Neighbor {
+        (self.neighbor, self.multihop)
+    }
+
     fn has_ends_of(&self, other: &Self) -> bool {
         let ends = |path: &Self| (path.neighbor, path.source, path.multihop);
         ends(self) == ends(other)
@@ -314,11 +377,6 @@ impl BfdPath {
 
 const fn emit(event: BfdEvent) -> Output {
     Output::Emit(Event::Bfd(event))
-}
-
-fn halves(number: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
 }
 
 #[cfg(test)]

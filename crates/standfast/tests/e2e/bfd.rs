@@ -213,6 +213,19 @@ fn frr_and_we_agree_on_up_down_and_the_pace() {
         scene.stage.topology.set_cable("b", "eth0", Cable::Plugged)?;
         scene.session("six", true)?;
         scene.session("four", true)?;
+        // Pulse dies, and the one that is started in its place goes on.
+        let falls = |scene: &mut Scene| {
+            let counters = frr(&mut scene.stage, "b", &["show bfd peers counters"])?;
+            let falls = counters.lines().filter(|line| line.contains("Session down events"));
+            anyhow::Ok(falls.map(str::to_owned).collect::<Vec<_>>())
+        };
+        let before = falls(scene)?;
+        scene.new_act()?;
+        scene.stage.kill_pulse("a")?;
+        scene.logged("bfd four: sends every")?;
+        scene.logged("bfd six: sends every")?;
+        pause(seconds(1));
+        anyhow::ensure!(falls(scene)? == before, "FRR noticed: {before:?}");
         scene.stage.signal("a", "daemon", signal::SIGTERM)?;
         for peer in [four, six] {
             frr_says(&mut scene.stage, "b", peer, "Remote diagnostics: administratively down")?;

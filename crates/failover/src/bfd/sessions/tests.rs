@@ -37,7 +37,7 @@ impl Machine {
         let (source, payload) = (neighbor(host), &packet.emit()[..]);
         let input = BfdInput::Packet { source, ttl: 255, multihop: false, payload };
         let mut out = VecDeque::new();
-        let changed = self.sessions.handle_input(self.now, &input, &mut out);
+        let changed = self.sessions.handle_input(self.now, input, &mut out);
         (changed, out.into())
     }
 
@@ -146,7 +146,7 @@ fn a_packet_finds_its_session_by_number_and_sender() {
     assert_eq!(events(&machine.packet(9, &nameless).1), refused(Discard::NoSession, 9));
     let (source, mut out) = (neighbor(2), VecDeque::new());
     let input = BfdInput::Packet { source, ttl: 255, multihop: false, payload: &[0; 24] };
-    machine.sessions.handle_input(machine.now, &input, &mut out);
+    machine.sessions.handle_input(machine.now, input, &mut out);
     let out: Vec<_> = out.into();
     assert_eq!(events(&out), refused(Discard::Malformed(Malformed::Version), 2));
     assert_eq!(machine.sessions.up(&"a".into()), Some(true));
@@ -154,7 +154,7 @@ fn a_packet_finds_its_session_by_number_and_sender() {
     let payload = &nameless.emit()[..];
     let input = BfdInput::Packet { source, ttl: 255, multihop: true, payload };
     let mut out = VecDeque::new();
-    machine.sessions.handle_input(machine.now, &input, &mut out);
+    machine.sessions.handle_input(machine.now, input, &mut out);
     let out: Vec<_> = out.into();
     assert_eq!(events(&out), refused(Discard::NoSession, 2));
 }
@@ -187,7 +187,7 @@ fn a_reload_keeps_what_has_the_same_ends_and_says_good_bye_to_the_rest() {
 fn refused_sockets_are_tried_again_every_second() {
     let (mut machine, _) = Machine::start(vec![config("a", 2)]);
     let mut out = VecDeque::new();
-    machine.sessions.handle_input(machine.now, &BfdInput::Refused { name: "a".into() }, &mut out);
+    machine.sessions.handle_input(machine.now, BfdInput::Refused { name: "a".into() }, &mut out);
     assert_eq!(opened(&machine.wait(999 * MILLI).1), 0);
     assert_eq!(opened(&machine.wait(MILLI).1), 1);
     assert_eq!(opened(&machine.wait(Duration::from_secs(5)).1), 0);
