@@ -220,6 +220,7 @@ fn frr_and_we_agree_on_up_down_and_the_pace() {
             anyhow::Ok(falls.map(str::to_owned).collect::<Vec<_>>())
         };
         let before = falls(scene)?;
+        anyhow::ensure!(before.len() == 2, "{before:?}");
         scene.new_act()?;
         scene.stage.kill_pulse("a")?;
         scene.logged("bfd four: sends every")?;
