@@ -40,7 +40,8 @@ impl Flood {
         if self.seen.len() > 1000 {
             self.seen.retain(|_, (at, _)| now.saturating_since(*at) < PERIOD);
         }
-        let full = self.seen.len() > 1000;
+        let known = self.seen.contains_key(&key);
+        let crowded = !known && (self.seen.len() > 1000 || self.is_crowded(now, &key));
         match self.seen.get_mut(&key) {
             Some((at, suppressed)) if now.saturating_since(*at) < PERIOD => {
                 *suppressed += 1;
@@ -50,7 +51,7 @@ impl Flood {
                 *at = now;
                 Some(std::mem::take(suppressed))
             }
-            None if full || self.is_crowded(now, &key) => None,
+            None if crowded => None,
             None => {
                 self.seen.insert(key, (now, 0));
                 Some(0)
