@@ -55,7 +55,7 @@ pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};
 pub use settings::{
-    AutoPriority, Dumps, Fifo, Fifos, Mail, Marker, Once, Place, Running, Supervision,
+    AutoPriority, Buffer, Dumps, Fifo, Fifos, Mail, Marker, Once, Place, Running, Supervision,
 };
 pub use source::{FileId, Position, Source, Sources, Span};
 pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};

@@ -127,6 +127,19 @@ pub struct Running {
     pub realtime_limit: Option<Duration>,
     /// `max_auto_priority`
     pub auto_priority: Option<AutoPriority>,
+    /// `vrrp_netlink_cmd_rcv_bufs`
+    pub command_buffer: Buffer,
+    /// `vrrp_netlink_monitor_rcv_bufs`
+    pub monitor_buffer: Buffer,
+}
+
+/// Room for what a socket has received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffer {
+    /// At least so many bytes.
+    pub bytes: Option<u32>,
+    /// Beyond the system's limit (`*_force`).
+    pub force: bool,
 }
 
 /// A real-time priority that rises by itself.

@@ -111,6 +111,7 @@ impl Lowering<'_> {
 
     fn scheduling(&mut self, name: &str, read: &Read<'_>) -> bool {
         let micros = || read.small::<u32>().map(|(n, _)| Duration::from_micros(n.max(2).into()));
+        let bytes = || read.small().map(|(bytes, _)| bytes);
         let process = &mut self.process;
         let running = &mut self.model.global.running;
         match name {
@@ -125,6 +126,14 @@ impl Lowering<'_> {
             "max_auto_priority" => {
                 let most = read.number().map_or(i64::from(HIGHEST), |(number, _)| number);
                 process.auto_max = u8::try_from(most).ok().filter(|max| *max > 0);
+            }
+            "vrrp_netlink_cmd_rcv_bufs" => running.command_buffer.bytes = bytes(),
+            "vrrp_netlink_monitor_rcv_bufs" => running.monitor_buffer.bytes = bytes(),
+            "vrrp_netlink_cmd_rcv_bufs_force" => {
+                running.command_buffer.force = read.flag().unwrap_or(running.command_buffer.force);
+            }
+            "vrrp_netlink_monitor_rcv_bufs_force" => {
+                running.monitor_buffer.force = read.flag().unwrap_or(running.monitor_buffer.force);
             }
             "min_auto_priority_delay" => process.auto_after = micros(),
             _ => return false,

@@ -48,6 +48,7 @@ struct Garp {
     lower_prio_delay: Option<Duration>,
     lower_prio_repeat: Option<u32>,
     gap: Option<Duration>,
+    neighbour_gap: Option<Duration>,
 }
 
 impl Default for Defaults {
@@ -76,6 +77,11 @@ impl Default for Defaults {
 }
 
 impl Defaults {
+    /// Pause between two neighbour advertisements (`vrrp_gna_interval`).
+    pub(crate) fn neighbour_gap(&self) -> Duration {
+        self.garp.neighbour_gap.unwrap_or_default()
+    }
+
     /// Gratuitous ARP of an instance that sets nothing itself.
     pub(crate) fn announcements(&self) -> Announcements {
         let Garp { minimal, .. } = self.garp;
@@ -224,6 +230,9 @@ impl Lowering<'_> {
 fn global_garp(garp: &mut Garp, name: &str, read: &Read<'_>) {
     match name {
         "vrrp_min_garp" => garp.minimal = read.flag().unwrap_or(garp.minimal),
+        "vrrp_gna_interval" => {
+            garp.neighbour_gap = read.time().map(|(gap, _)| gap).or(garp.neighbour_gap);
+        }
         "vrrp_garp_interval" => garp.gap = read.time().map(|(gap, _)| gap).or(garp.gap),
         _ => {
             let Some((number, _)) = read.small::<u32>() else { return };

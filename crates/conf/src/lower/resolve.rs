@@ -54,9 +54,12 @@ impl Lowering<'_> {
         router.transport = self.resolve_transport(&draft);
         router.checksum = resolve_checksum(&draft);
         router.announcements = draft.announcements;
+        if router.family == Family::V6 {
+            router.announcements.gap = self.defaults.neighbour_gap();
+        }
         router.lower_prio_no_advert = draft.lower_prio_no_advert;
         router.skip_check_adv_addr = draft.skip_check_adv_addr;
-        router.owner_ignore_adverts = draft.owner_ignore_adverts.unwrap_or(false);
+        router.owner_ignore_adverts = draft.owner_ignore_adverts.unwrap_or(draft.strict);
         router.addresses = draft.advertised(version);
         self.check_addresses(&draft);
         self.reused_vrid(&draft, vrid, &interface, &router.transport);

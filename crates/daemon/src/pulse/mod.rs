@@ -180,7 +180,8 @@ impl<'a> Pulse<'a> {
         pulse.input(Input::Seed(clock::seed()?));
         pulse.follow_clock();
         pulse.hurry(realtime_priority, nice);
-        for text in refused {
+        let narrow = pulse.world.widen(&running);
+        for text in refused.into_iter().chain(narrow) {
             pulse.tell(&FromPulse::Log(Level::Warning, text));
         }
         pulse.first_survey()?;

@@ -17,7 +17,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Takes what the file asks for. What was refused, in words.
     pub(super) fn take(running: &Running, realtime: Option<u8>) -> (Self, Vec<String>) {
-        let Running { name, cpus, realtime_limit, auto_priority } = running;
+        let Running { name, cpus, realtime_limit, auto_priority, .. } = running;
         let name = name.as_ref().map(|name| set_name(name));
         let cpus = (!cpus.is_empty()).then(|| set_processors(cpus));
         let limit = realtime_limit.map(set_realtime_limit);

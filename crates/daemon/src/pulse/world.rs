@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
 };
 
+use standfast_conf::{Buffer, Running};
 use standfast_failover::{Input, Output};
 use standfast_kernel::{
     Class, Error,
@@ -88,6 +89,18 @@ impl World {
             routing: Routing::default(),
             addresses: BTreeSet::new(),
         })
+    }
+
+    /// Gives the sockets of netlink the room that the file asks for. What was refused, in words.
+    pub(crate) fn widen(&self, running: &Running) -> Vec<String> {
+        let Running { command_buffer, monitor_buffer, .. } = running;
+        let bytes = |buffer: &Buffer| usize::try_from(buffer.bytes?).ok();
+        let command =
+            bytes(command_buffer).map(|bytes| self.netlink.widen(bytes, command_buffer.force));
+        let monitor =
+            bytes(monitor_buffer).map(|bytes| self.monitor.widen(bytes, monitor_buffer.force));
+        let refused = [command, monitor].into_iter().flatten().filter_map(Result::err);
+        refused.map(|error| error.to_string()).collect()
     }
 
     /// All links and addresses, and what is gone since the last survey.

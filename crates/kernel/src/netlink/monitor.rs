@@ -15,7 +15,7 @@ use super::{
     message::{Received, messages},
     route::{self, OUR_ROUTES, RTM_DELROUTE, RTM_NEWROUTE, RouteReport},
     rule::{self, RTM_DELRULE},
-    socket::{DATAGRAM, netlink_socket, receive},
+    socket::{DATAGRAM, netlink_socket, receive, widen},
 };
 use crate::{
     error::{During, Error},
@@ -73,6 +73,14 @@ pub struct Monitor {
 }
 
 impl Monitor {
+    /// Makes room for at least so many received bytes; with `force`, beyond the system's limit.
+    ///
+    /// # Errors
+    /// `Refused` to be forced without `CAP_NET_ADMIN`.
+    pub fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        widen(&self.socket, bytes, force)
+    }
+
     /// Subscribes in the calling thread's network namespace. Open it before listing links
     /// and addresses, so that no change falls in between.
     ///

@@ -53,6 +53,19 @@ pub struct Netlink {
     buffer: Vec<u8>,
 }
 
+/// A socket's room, never below what every one of them has.
+pub(super) fn widen(socket: &OwnedFd, bytes: usize, force: bool) -> Result<(), Error> {
+    if bytes <= RECEIVE_BUFFER {
+        return Ok(());
+    }
+    let done = if force {
+        set_socket_recv_buffer_size_force(socket, bytes)
+    } else {
+        set_socket_recv_buffer_size(socket, bytes)
+    };
+    done.during("make room for what netlink says")
+}
+
 impl Netlink {
     /// Opens a socket in the calling thread's network namespace, where it stays.
     ///
@@ -67,6 +80,14 @@ impl Netlink {
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIMEOUT))
             .during("limit the wait for netlink's answer")?;
         Ok(Self { socket, sequence: 0, buffer: vec![0; DATAGRAM] })
+    }
+
+    /// Makes room for at least so many received bytes; with `force`, beyond the system's limit.
+    ///
+    /// # Errors
+    /// `Refused` to be forced without `CAP_NET_ADMIN`.
+    pub fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        widen(&self.socket, bytes, force)
     }
 
     /// Sends one request and waits for its acknowledgement.
