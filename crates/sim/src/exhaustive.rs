@@ -407,5 +407,5 @@ fn two_and_three_routers_settle_whatever_happened_before() {
 #[test]
 #[ignore = "minutes, in release mode"]
 fn two_and_three_routers_settle_whatever_happened_before_deeper() {
-    everything(14, 10, 3);
+    everything(18, 8, 3);
 }
