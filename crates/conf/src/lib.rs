@@ -50,7 +50,7 @@ pub use format::{format, same_meaning};
 pub use host::{Host, HostInterface};
 pub use lint::cross_node;
 pub use load::{Loaded, Options, load};
-pub use model::{Command, Deleted, Global, Model, Notify, Script, User};
+pub use model::{Command, Deleted, Global, InitFile, Model, Notify, Script, TrackedFile, User};
 pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};

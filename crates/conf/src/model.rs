@@ -1,9 +1,9 @@
 //! The checked model: what the daemon runs, every default resolved.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{GroupName, InstanceName, ScriptName};
+use standfast_types::{FileName, GroupName, InstanceName, ScriptName};
 
 use crate::settings::{Dumps, Fifos, Mail, Place, Running, Supervision};
 
@@ -18,6 +18,8 @@ pub struct Model {
     pub failover: standfast_failover::Config,
     /// How to run the scripts that `failover` counts, in the order of the file.
     pub scripts: Vec<Script>,
+    /// The files whose numbers `failover` follows.
+    pub files: Vec<TrackedFile>,
     /// What to run when an instance changes; instances without any are left out.
     pub notify: BTreeMap<InstanceName, Notify>,
     /// What to run when a sync group changes; groups without any are left out.
@@ -74,6 +76,26 @@ pub struct Script {
     pub interval: Duration,
     /// After this it is killed and counts as failed; never zero.
     pub timeout: Duration,
+}
+
+/// A `track_file`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedFile {
+    /// Its name.
+    pub name: FileName,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What to put into it at start.
+    pub init: Option<InitFile>,
+}
+
+/// `init_file`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitFile {
+    /// The number.
+    pub value: i64,
+    /// Also into a file that exists.
+    pub overwrite: bool,
 }
 
 /// A command, run without a shell.

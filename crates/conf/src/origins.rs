@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use standfast_types::{BfdName, InstanceName, InterfaceName, ScriptName};
+use standfast_types::{BfdName, FileName, InstanceName, InterfaceName, ProcessName, ScriptName};
 
 use crate::source::Span;
 
@@ -48,6 +48,10 @@ pub struct InstanceOrigin {
     pub track_bfd: BTreeMap<BfdName, TrackerOrigin>,
     /// Lines of `track_interface`.
     pub track_interfaces: BTreeMap<InterfaceName, TrackerOrigin>,
+    /// Lines of `track_file`.
+    pub track_files: BTreeMap<FileName, TrackerOrigin>,
+    /// Lines of `track_process`.
+    pub track_processes: BTreeMap<ProcessName, TrackerOrigin>,
 }
 
 /// Places of a tracker.

@@ -18,6 +18,13 @@ pub(crate) fn describe(event: &Event) -> (Level, String) {
             let (from, to) = (from.as_str(), to.as_str());
             (Level::Info, format!("group {name}: {from} -> {to}, after {leader}"))
         }
+        Event::Process { name, up: true, count } => {
+            (Level::Info, format!("process {name} is right: {count} run"))
+        }
+        Event::Process { name, up: false, count } => {
+            (Level::Warning, format!("process {name} is not right: {count} run"))
+        }
+        Event::File { name, value } => (Level::Info, format!("file {name} says {value}")),
         Event::Bfd(event) => bfd::describe(event),
         Event::Static(event) => describe_static(event),
         Event::Instance { name, kind } => {
@@ -209,6 +216,9 @@ pub(crate) fn describe_faults(faults: &[Fault]) -> String {
                 format!("interface {interface} can't be made: {error}")
             }
             Fault::ScriptPending(name) => format!("script {name} has no result yet"),
+            Fault::File(name) => format!("the number in file {name} means FAULT"),
+            Fault::Process(name) => format!("too few or too many run of process {name}"),
+            Fault::ProcessPending(name) => format!("process {name} was not counted yet"),
             Fault::Member(name) => format!("{name} of its sync group is in FAULT"),
             Fault::MemberPending(name) => format!("{name} of its sync group is not ready yet"),
         })

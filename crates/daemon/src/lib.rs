@@ -18,6 +18,7 @@ mod describe;
 mod dump;
 mod fifo;
 mod fifos;
+mod files;
 mod flood;
 mod limit;
 mod log;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use standfast_bfd::Bond;
 use standfast_conf::Running;
 use standfast_failover::{Config, Event, InstanceSnapshot};
-use standfast_types::{BfdName, IfIndex, InstanceName, ScriptName};
+use standfast_types::{ BfdName, IfIndex, InstanceName, ScriptName, FileName };
 
 use crate::dump::Dump;
 
@@ -35,6 +35,8 @@ pub(crate) enum ToPulse {
         scripts: BTreeMap<ScriptName, bool>,
         /// BFD sessions that were up in a pulse that died a moment ago: with whom, and what was agreed.
         bonds: Bonds,
+        /// The numbers in files.
+        files: BTreeMap<FileName, i64>,
         /// What a pulse that died had found on the interfaces whose settings it changed.
         originals: Vec<Original>,
     },
@@ -53,6 +55,13 @@ pub(crate) enum ToPulse {
         dump: Dump,
         /// Count from zero again afterwards.
         clear: bool,
+    },
+    /// The number in a file changed.
+    File {
+        /// Which.
+        name: FileName,
+        /// The number.
+        value: i64,
     },
     /// Let go of everything, make before break, then exit.
     Release,

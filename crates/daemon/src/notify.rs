@@ -74,7 +74,11 @@ impl Notifications {
                 let notify = self.config.get(&subject).cloned();
                 (subject, notify.map(|notify| (Told::of_state(&notify, *to, 0), notify)))
             }
-            Event::Script { .. } | Event::Bfd(_) | Event::Static(_) => return (0, None),
+            Event::Script { .. }
+            | Event::Process { .. }
+            | Event::File { .. }
+            | Event::Bfd(_)
+            | Event::Static(_) => return (0, None),
         };
         let Some((told, notify)) = found else { return (0, None) };
         let Told { word, priority, .. } = told;

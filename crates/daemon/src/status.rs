@@ -47,6 +47,7 @@ impl Board {
                 self.scripts.insert(name.clone(), *up);
                 return;
             }
+            Event::Process { .. } | Event::File { .. } => return,
             Event::Group { name, to, .. } => {
                 self.groups.insert(name.clone(), *to);
                 return;

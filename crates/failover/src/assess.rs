@@ -1,18 +1,15 @@
 //! What interfaces, sources and trackers mean for an instance: its priority, and every reason for FAULT.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     net::IpAddr,
 };
 
-use standfast_types::{Instant, InterfaceName, ScriptName};
+use standfast_types::{Instant, InterfaceName};
 use standfast_vrrp::{Input as RouterInput, StateName};
 
 use crate::{
-    Fault, InstanceConfig, InstanceEvent, Output, Trackers,
-    bfd::Sessions,
-    instance::Instance,
-    tracker::{Effect, ScriptState},
+    Fault, InstanceConfig, InstanceEvent, Output, Trackers, instance::Instance, tracker::Facts,
     world::World,
 };
 
@@ -21,10 +18,9 @@ pub(crate) fn assess(
     config: &InstanceConfig,
     group: Option<&Trackers>,
     source: Option<IpAddr>,
-    scripts: &BTreeMap<ScriptName, ScriptState>,
-    sessions: &Sessions,
-    world: &World,
+    facts: Facts<'_>,
 ) -> (i32, BTreeSet<Fault>) {
+    let world = facts.world;
     let mut faults = BTreeSet::new();
     let interface = &config.interface;
     match world.link(interface) {
@@ -60,29 +56,11 @@ pub(crate) fn assess(
         faults.insert(Fault::SourceMissing(source));
     }
     let mut sum = 0_i32;
-    let trackers = || [&config.trackers].into_iter().chain(group);
-    let interfaces = trackers().flat_map(|trackers| &trackers.interfaces).map(|track| {
-        let effect = track.weight.effect(Some(world.is_running(&track.interface)));
-        (effect, Fault::TrackedInterface(track.interface.clone()))
-    });
-    let scripts = trackers().flat_map(|trackers| &trackers.scripts).map(|track| {
-        let up = scripts.get(&track.script).and_then(ScriptState::up);
-        (track.weight.effect(up), Fault::Script(track.script.clone()))
-    });
-    let sessions = trackers().flat_map(|trackers| &trackers.sessions).map(|track| {
-        let up = sessions.up(&track.session);
-        (track.weight.effect(up), Fault::Bfd(track.session.clone()))
-    });
-    for (effect, fault) in interfaces.chain(scripts).chain(sessions) {
-        match (effect, fault) {
-            (Effect::Weight(weight), _) => sum = sum.saturating_add(weight),
-            (Effect::Pending, Fault::Script(name)) => {
-                faults.insert(Fault::ScriptPending(name));
-            }
-            (Effect::Pending, Fault::Bfd(name)) => {
-                faults.insert(Fault::BfdPending(name));
-            }
-            (Effect::Fault | Effect::Pending, fault) => {
+    let trackers = [&config.trackers].into_iter().chain(group);
+    for effect in trackers.flat_map(|trackers| trackers.effects(facts)) {
+        match effect {
+            Ok(weight) => sum = sum.saturating_add(weight),
+            Err(fault) => {
                 faults.insert(fault);
             }
         }

@@ -11,7 +11,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{IfIndex, InstanceName, Instant, InterfaceName, ScriptName, WallClock};
+use standfast_types::{
+    FileName, IfIndex, InstanceName, Instant, InterfaceName, ScriptName, WallClock,
+};
 use standfast_vrrp::{Datagram, Input as RouterInput, StateName};
 
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
     instances::Instances,
     lease,
     listeners::{Listeners, Port},
+    process::Processes,
     statics,
     tracker::ScriptState,
     world::World,
@@ -37,6 +40,9 @@ pub struct Brain {
     releasing: bool,
     instances: Instances,
     scripts: BTreeMap<ScriptName, ScriptState>,
+    /// The numbers in files.
+    files: BTreeMap<FileName, i64>,
+    processes: Processes,
     groups: Groups,
     bfd: Sessions,
     statics: statics::Held,
@@ -77,7 +83,7 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall } = config;
+        let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall, processes } = config;
         let lease_pace = lease::pace(instances.iter());
         let mut brain = Self {
             startup_delay,
@@ -90,6 +96,8 @@ impl Brain {
                 .into_iter()
                 .map(|config| (config.name.clone(), ScriptState::new(config)))
                 .collect(),
+            files: BTreeMap::new(),
+            processes: Processes::new(processes),
             groups: Groups::default(),
             bfd: Sessions::new(bfd, now.as_nanos()),
             statics: statics::Held::new(statics),
@@ -154,6 +162,7 @@ impl Brain {
         };
         let others = [delay, self.listeners.next_deadline(), self.bfd.next_deadline()];
         let others = others.into_iter().chain([self.statics.next_deadline()]).flatten();
+        let others = others.chain(self.processes.next_deadline());
         self.instances.next_deadline().into_iter().chain(others).min()
     }
 
@@ -164,7 +173,8 @@ impl Brain {
             self.evaluate(now);
         }
         self.listeners.handle_timeout(now, &self.instances, &mut self.outputs);
-        if self.bfd.handle_timeout(now, &mut self.outputs) {
+        let news = self.processes.handle_timeout(now, &mut self.outputs);
+        if self.bfd.handle_timeout(now, &mut self.outputs) || news {
             self.evaluate(now);
         }
         self.instances.schedule();
@@ -270,6 +280,12 @@ impl Brain {
                     instance.handle_announced(now, (index, address), mac, &self.world, out);
                 }
             }
+            Input::Process(input) => {
+                if self.processes.handle_input(now, &input, &mut self.outputs) {
+                    self.evaluate(now);
+                }
+            }
+            Input::File { name, value } => self.handle_file(now, name, value),
             Input::Bfd(input) => {
                 if self.bfd.handle_input(now, input, &mut self.outputs) {
                     self.evaluate(now);
@@ -342,6 +358,7 @@ impl Brain {
         self.world.statics = self.statics.addresses();
         self.blocking.firewall = config.firewall;
         self.reconfigure_scripts(config.scripts);
+        self.processes.reconfigure(config.processes);
         self.bfd.reconfigure(now, config.bfd, &mut self.outputs);
         let mut wanted: BTreeMap<_, _> =
             config.instances.into_iter().map(|config| (config.name.clone(), config)).collect();
@@ -491,6 +508,16 @@ impl Brain {
         if let Some(up) = script.handle_result(success) {
             if self.phase != Phase::Gathering {
                 self.outputs.push_back(Output::Emit(Event::Script { name: name.clone(), up }));
+            }
+            self.evaluate(now);
+        }
+    }
+
+    fn handle_file(&mut self, now: Instant, name: FileName, value: i64) {
+        let known = self.files.insert(name.clone(), value).unwrap_or(0);
+        if known != value {
+            if self.phase != Phase::Gathering {
+                self.outputs.push_back(Output::Emit(Event::File { name, value }));
             }
             self.evaluate(now);
         }

@@ -4,10 +4,11 @@ use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    BfdName, GroupName, InstanceName, InterfaceName, RoutingEntry, ScriptName, VirtualAddress,
+    BfdName, FileName, GroupName, InstanceName, InterfaceName, ProcessName, RoutingEntry,
+    ScriptName, VirtualAddress,
 };
 
-use crate::{BfdConfig, Firewall, OwnLink, Statics};
+use crate::{ BfdConfig, Firewall, OwnLink, Statics, ProcessConfig };
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub instances: Vec<InstanceConfig>,
     /// The scripts that any instance tracks; names are unique.
     pub scripts: Vec<ScriptConfig>,
+    /// The processes that any instance tracks; names are unique.
+    pub processes: Vec<ProcessConfig>,
     /// The sync groups; names are unique, and no instance is in two.
     pub groups: Vec<GroupConfig>,
     /// The BFD sessions; names are unique, and no two have the same neighbour.
@@ -104,6 +107,10 @@ pub struct Trackers {
     pub interfaces: Vec<TrackInterface>,
     /// `track_script`.
     pub scripts: Vec<TrackScript>,
+    /// `track_file`.
+    pub files: Vec<TrackFile>,
+    /// `track_process`.
+    pub processes: Vec<TrackProcess>,
     /// `track_bfd`.
     pub sessions: Vec<TrackBfd>,
 }
@@ -126,6 +133,25 @@ pub struct TrackScript {
     pub weight: Weight,
 }
 
+/// One line of `track_file`, with the file's own weight already applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackFile {
+    /// The file to follow.
+    pub file: FileName,
+    /// The factor for its number, -254..=254. 0: FAULT while the number is not 0. A product of -254 or less
+    /// is FAULT too. `reverse`: the other sign, and with weight 0 FAULT while the number is 0.
+    pub weight: Weight,
+}
+
+/// One line of `track_process`, with the process's own weight already applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackProcess {
+    /// The process to follow.
+    pub process: ProcessName,
+    /// What its state does to the priority.
+    pub weight: Weight,
+}
+
 /// One line of `track_bfd`, with the session's own weight already applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackBfd {
@@ -140,7 +166,7 @@ pub struct TrackBfd {
 /// 0: FAULT while it fails. Positive: added while it is up. Negative: added while it is down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weight {
-    /// -253..=253.
+    /// -254..=254.
     pub value: i16,
     /// Up and down change places (`reverse`).
     pub reverse: bool,

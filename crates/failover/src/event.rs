@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
-    BfdName, Family, GroupName, IfIndex, InstanceName, InterfaceName, MacAddress, Prefix, Priority,
-    RoutingEntry, ScriptName, VirtualAddress, Vrid, WallClock,
+    BfdName, Family, FileName, GroupName, IfIndex, InstanceName, InterfaceName, MacAddress, Prefix,
+    Priority, ProcessName, RoutingEntry, ScriptName, VirtualAddress, Vrid, WallClock,
 };
 use standfast_vrrp::{Datagram, Envelope, StateName};
 
 use crate::{
-    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, RoutingEvent, StaticEvent,
+    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, RoutingEvent, StaticEvent, ProcessInput,
 };
 
 /// What the world tells the brain.
@@ -126,6 +126,15 @@ pub enum Input<'a> {
         address: IpAddr,
         /// Who answered.
         mac: MacAddress,
+    },
+    /// About processes that are followed.
+    Process(ProcessInput),
+    /// The number in a file that is followed. A file of which nothing was said counts as 0.
+    File {
+        /// Which.
+        name: FileName,
+        /// The number.
+        value: i64,
     },
     /// About BFD.
     Bfd(BfdInput<'a>),
@@ -278,6 +287,22 @@ pub enum Event {
         /// Whether it counts as up now.
         up: bool,
     },
+    /// Whether as many processes run as shall, after a change of that.
+    Process {
+        /// Which.
+        name: ProcessName,
+        /// Whether it is right now.
+        up: bool,
+        /// How many run.
+        count: u32,
+    },
+    /// The number in a file changed.
+    File {
+        /// Which.
+        name: FileName,
+        /// The number.
+        value: i64,
+    },
     /// In BFD.
     Bfd(BfdEvent),
     /// The members of a sync group changed together. Comes behind their own events.
@@ -395,6 +420,12 @@ pub enum Fault {
     BfdPending(BfdName),
     /// A tracked script without weight has not ended for the first time yet.
     ScriptPending(ScriptName),
+    /// The number in a tracked file means FAULT.
+    File(FileName),
+    /// Of a tracked process without weight there are too few or too many.
+    Process(ProcessName),
+    /// A tracked process without weight was not counted yet.
+    ProcessPending(ProcessName),
     /// This member of its sync group cannot take part.
     Member(InstanceName),
     /// This member of its sync group waits for something that is not known yet.
@@ -420,6 +451,7 @@ impl Fault {
                 | Self::BfdPending(_)
                 | Self::MemberPending(_)
                 | Self::LinkPending(_)
+                | Self::ProcessPending(_)
         )
     }
 }

@@ -17,6 +17,7 @@ mod instance;
 mod instances;
 mod lease;
 mod listeners;
+mod process;
 mod routing;
 mod statics;
 mod tracker;
@@ -27,11 +28,12 @@ pub use accept::Firewall;
 pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
 pub use brain::{Brain, InstanceSnapshot};
 pub use config::{
-    Config, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackInterface, TrackScript,
-    Trackers, Weight,
+    Config, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackFile, TrackInterface,
+    TrackProcess, TrackScript, Trackers, Weight,
 };
 pub use conflict::Evidence;
 pub use event::{Event, Fault, Input, InstanceEvent, Output};
+pub use process::{Comparison, Parameters, Process, ProcessConfig, ProcessInput, ProcessPattern};
 pub use routing::RoutingEvent;
 pub use statics::{Static, StaticEvent, Statics};
 pub use vmac::{Isolation, OwnLink, OwnLinkKind};

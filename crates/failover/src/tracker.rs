@@ -1,6 +1,52 @@
 //! Scripts and weights: from results to a priority.
 
-use crate::{ScriptConfig, Weight};
+use std::collections::BTreeMap;
+
+use standfast_types::{FileName, ScriptName};
+
+use crate::{
+    Fault, ScriptConfig, Trackers, Weight, bfd::Sessions, process::Processes, world::World,
+};
+
+/// What is known of everything that can be followed.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) scripts: &'a BTreeMap<ScriptName, ScriptState>,
+    pub(crate) files: &'a BTreeMap<FileName, i64>,
+    pub(crate) processes: &'a Processes,
+    pub(crate) bfd: &'a Sessions,
+}
+
+impl Trackers {
+    /// What each tracker adds to the priority, or why it leads to FAULT.
+    pub(crate) fn effects<'a>(
+        &'a self,
+        facts: Facts<'a>,
+    ) -> impl Iterator<Item = Result<i32, Fault>> + 'a {
+        let interfaces = self.interfaces.iter().map(move |track| {
+            let effect = track.weight.effect(Some(facts.world.is_running(&track.interface)));
+            effect.or(&track.interface, Fault::TrackedInterface, Fault::TrackedInterface)
+        });
+        let scripts = self.scripts.iter().map(move |track| {
+            let up = facts.scripts.get(&track.script).and_then(ScriptState::up);
+            track.weight.effect(up).or(&track.script, Fault::Script, Fault::ScriptPending)
+        });
+        let files = self.files.iter().map(move |track| {
+            let number = facts.files.get(&track.file).copied().unwrap_or(0);
+            track.weight.effect_of_number(number).or(&track.file, Fault::File, Fault::File)
+        });
+        let processes = self.processes.iter().map(move |track| {
+            let effect = track.weight.effect(facts.processes.up(&track.process));
+            effect.or(&track.process, Fault::Process, Fault::ProcessPending)
+        });
+        let sessions = self.sessions.iter().map(move |track| {
+            let effect = track.weight.effect(facts.bfd.up(&track.session));
+            effect.or(&track.session, Fault::Bfd, Fault::BfdPending)
+        });
+        interfaces.chain(scripts).chain(files).chain(processes).chain(sessions)
+    }
+}
 
 /// The state of one `vrrp_script`.
 #[derive(Clone, Debug)]
@@ -49,6 +95,11 @@ impl ScriptState {
     }
 }
 
+/// Below this the product of a file's number and its weight means FAULT.
+const LOWEST: i64 = -253;
+/// More than this a file's number adds to no priority.
+const HIGHEST: i64 = 253;
+
 /// What a tracked object does to its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -60,7 +111,36 @@ pub(crate) enum Effect {
     Pending,
 }
 
+impl Effect {
+    /// What it adds; else the fault of the object of this name.
+    fn or<N: Clone>(
+        self,
+        name: &N,
+        failed: impl FnOnce(N) -> Fault,
+        pending: impl FnOnce(N) -> Fault,
+    ) -> Result<i32, Fault> {
+        match self {
+            Self::Weight(weight) => Ok(weight),
+            Self::Fault => Err(failed(name.clone())),
+            Self::Pending => Err(pending(name.clone())),
+        }
+    }
+}
+
 impl Weight {
+    /// The effect of a file with this number.
+    pub(crate) fn effect_of_number(self, number: i64) -> Effect {
+        if self.value == 0 {
+            return self.effect(Some(number == 0));
+        }
+        let factor = if self.reverse { -i64::from(self.value) } else { i64::from(self.value) };
+        let product = number.saturating_mul(factor).min(HIGHEST);
+        match i32::try_from(product) {
+            Ok(weight) if product >= LOWEST => Effect::Weight(weight),
+            Ok(_) | Err(_) => Effect::Fault,
+        }
+    }
+
     /// The effect of an object in this state (`None`: not known yet).
     pub(crate) fn effect(self, up: Option<bool>) -> Effect {
         let up = up.map(|up| up != self.reverse);
@@ -80,6 +160,29 @@ mod tests {
 
     fn script(rise: u32, fall: u32, init_fail: bool) -> ScriptState {
         ScriptState::new(ScriptConfig { name: "check".into(), rise, fall, init_fail })
+    }
+
+    #[test]
+    fn a_file_s_number_counts_times_its_weight_within_bounds() {
+        let effect = |value, reverse, number| Weight { value, reverse }.effect_of_number(number);
+        let table = [
+            (effect(1, false, -20), Effect::Weight(-20)),
+            (effect(1, true, -20), Effect::Weight(20)),
+            (effect(-2, false, 10), Effect::Weight(-20)),
+            (effect(1, false, -253), Effect::Weight(-253)),
+            (effect(1, false, -254), Effect::Fault),
+            (effect(254, false, -1), Effect::Fault),
+            (effect(254, false, 1), Effect::Weight(253)),
+            (effect(254, false, i64::MIN), Effect::Fault),
+            (effect(-254, false, i64::MIN), Effect::Weight(253)),
+            (effect(0, false, 0), Effect::Weight(0)),
+            (effect(0, false, 7), Effect::Fault),
+            (effect(0, true, 0), Effect::Fault),
+            (effect(0, true, -1), Effect::Weight(0)),
+        ];
+        for (at, (found, expected)) in table.into_iter().enumerate() {
+            assert_eq!(found, expected, "{at}");
+        }
     }
 
     #[test]

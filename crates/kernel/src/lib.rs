@@ -9,6 +9,7 @@ pub mod arp_socket;
 pub mod bfd_socket;
 pub mod clock;
 pub mod error;
+pub mod inotify;
 pub mod link;
 pub mod namespace;
 pub mod neighbour_socket;

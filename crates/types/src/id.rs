@@ -144,10 +144,14 @@ names! {
     BfdName;
     /// The name of a `vrrp_instance`.
     InstanceName;
+    /// The name of a `track_file`.
+    FileName;
     /// The name of a `vrrp_sync_group`.
     GroupName;
     /// The name of a network interface.
     InterfaceName;
+    /// The name of a `vrrp_track_process`.
+    ProcessName;
     /// The name of a `vrrp_script`.
     ScriptName;
 }

@@ -15,8 +15,8 @@ mod virtual_address;
 
 pub use address::{Family, Prefix, PrefixError};
 pub use id::{
-    BfdName, GroupName, IfIndex, InstanceName, InterfaceName, MacAddress, Priority, ScriptName,
-    Vrid,
+    BfdName, FileName, GroupName, IfIndex, InstanceName, InterfaceName, MacAddress, Priority,
+    ProcessName, ScriptName, Vrid,
 };
 pub use rng::Rng;
 pub use route::{

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use standfast_failover::{GroupConfig, Weight};
-use standfast_types::{GroupName, InstanceName};
+use standfast_failover::{GroupConfig, TrackFile, Weight};
+use standfast_types::{FileName, GroupName, InstanceName};
 
 use super::{Lowering, tracker};
 use crate::{
@@ -140,9 +140,30 @@ impl Lowering<'_> {
                 let span = origin.track_scripts.get(&track.script).map(|at| at.name);
                 dropped.push((span, track.script.to_string(), "is not tracked"));
             }
+            for track in trackers.processes.extract_if(.., |track| weighted(track.weight)) {
+                let span = origin.track_processes.get(&track.process).map(|at| at.name);
+                dropped.push((span, track.process.to_string(), "is not tracked"));
+            }
             for track in trackers.sessions.extract_if(.., |track| weighted(track.weight)) {
                 let span = origin.track_bfd.get(&track.session).map(|at| at.name);
                 dropped.push((span, track.session.to_string(), "is not tracked"));
+            }
+            let given = |file: &FileName| {
+                origin.track_files.get(file).is_some_and(|at| at.weight.is_some())
+            };
+            let own = |track: &mut TrackFile| weighted(track.weight) && given(&track.file);
+            for track in trackers.files.extract_if(.., own) {
+                let span = origin.track_files.get(&track.file).map(|at| at.name);
+                dropped.push((span, track.file.to_string(), "is not tracked"));
+            }
+            for track in trackers.files.iter_mut().filter(|track| weighted(track.weight)) {
+                track.weight = Weight::default();
+                let span = origin.track_files.get(&track.file).map(|at| at.name);
+                dropped.push((
+                    span,
+                    track.file.to_string(),
+                    "leads to FAULT with any number but 0",
+                ));
             }
         }
         for (span, name, instead) in dropped {

@@ -223,7 +223,7 @@ impl Lowering<'_> {
                 self.authentication(&mut draft.authentication, keyword, statement);
             }
             "auth_hmac" => self.auth_hmac(&mut draft.authentication, keyword, statement),
-            "track_interface" | "track_script" | "track_bfd" => {
+            "track_interface" | "track_script" | "track_file" | "track_process" | "track_bfd" => {
                 self.track(&mut draft.trackers, keyword, statement);
             }
             "accept" => draft.accept = Some(true),

@@ -7,12 +7,14 @@ mod authentication;
 mod bfd;
 pub(crate) mod command;
 mod daemon;
+mod file;
 mod global;
 mod group;
 mod instance;
 mod keyword;
 mod misfit;
 pub(crate) mod names;
+mod process;
 mod resolve;
 mod route;
 mod rule;
@@ -62,6 +64,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) scripts: Vec<script::Draft>,
     /// The BFD sessions so far.
     pub(crate) sessions: Vec<bfd::Draft>,
+    pub(crate) tracked_files: Vec<file::Draft>,
+    pub(crate) processes: Vec<process::Draft>,
     pub(crate) groups: Vec<group::Draft>,
     fifos: settings::FifoDrafts,
     mail: settings::MailDraft,
@@ -103,6 +107,8 @@ pub(crate) fn lower(
         notify: BTreeMap::new(),
         scripts: Vec::new(),
         sessions: Vec::new(),
+        tracked_files: Vec::new(),
+        processes: Vec::new(),
         groups: Vec::new(),
         fifos: settings::FifoDrafts::default(),
         mail: settings::MailDraft::default(),
@@ -148,6 +154,10 @@ impl Lowering<'_> {
                 self.statics(keyword, statement);
             }
             (Status::Active, "track_group") => self.track_group(keyword, statement),
+            (Status::Active, "track_file" | "vrrp_track_file") => {
+                self.track_file_block(keyword, statement);
+            }
+            (Status::Active, "vrrp_track_process") => self.track_process_block(keyword, statement),
             (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
             (Status::Active, _) if self.place_setting(keyword, statement) => {}
             (_, _) => self.announce(table::top(), keyword, statement),
@@ -186,6 +196,8 @@ impl Lowering<'_> {
         self.lower_groups();
         self.lower_statics();
         self.lower_scripts();
+        self.lower_files();
+        self.lower_processes();
         self.lower_fifos();
         self.lower_mail();
         self.lower_process();

@@ -1,6 +1,9 @@
 //! One instance's keywords together: defaults, contradictions, and what cannot run.
 
-use std::{collections::hash_map::Entry, net::IpAddr};
+use std::{
+    collections::{BTreeMap, hash_map::Entry},
+    net::IpAddr,
+};
 
 use standfast_failover::{InstanceConfig, Trackers};
 use standfast_types::{
@@ -16,7 +19,7 @@ use crate::{
     Code, Diagnostic,
     diagnostic::{Class, Severity},
     model::Notify,
-    origins::InstanceOrigin,
+    origins::{InstanceOrigin, TrackerOrigin},
     syntax::Word,
 };
 
@@ -414,6 +417,13 @@ impl Draft {
     }
 
     fn origin(&self) -> InstanceOrigin {
+        fn places<T, N: Ord>(
+            drafts: &[(T, TrackerOrigin)],
+            name: impl Fn(&T) -> N,
+        ) -> BTreeMap<N, TrackerOrigin> {
+            drafts.iter().map(|(tracker, origin)| (name(tracker), *origin)).collect()
+        }
+        let trackers = &self.trackers;
         InstanceOrigin {
             name: self.name.span,
             vrid: self.vrid.map_or(self.name.span, |(_, span)| span),
@@ -427,24 +437,11 @@ impl Draft {
             group: self.group.map(|(_, span)| span),
             peers: self.peers_span,
             addresses: self.addresses_span,
-            track_scripts: self
-                .trackers
-                .scripts
-                .iter()
-                .map(|(tracker, origin)| (tracker.script.clone(), *origin))
-                .collect(),
-            track_bfd: self
-                .trackers
-                .sessions
-                .iter()
-                .map(|(tracker, origin)| (tracker.session.clone(), *origin))
-                .collect(),
-            track_interfaces: self
-                .trackers
-                .interfaces
-                .iter()
-                .map(|(tracker, origin)| (tracker.interface.clone(), *origin))
-                .collect(),
+            track_scripts: places(&trackers.scripts, |track| track.script.clone()),
+            track_interfaces: places(&trackers.interfaces, |track| track.interface.clone()),
+            track_files: places(&trackers.files, |track| track.file.clone()),
+            track_processes: places(&trackers.processes, |track| track.process.clone()),
+            track_bfd: places(&trackers.sessions, |track| track.session.clone()),
         }
     }
 }

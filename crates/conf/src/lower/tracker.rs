@@ -1,6 +1,8 @@
-//! Lines of `track_interface`, `track_script` and `track_bfd`.
+//! Lines of `track_interface`, `track_script` and their like.
 
-use standfast_failover::{TrackBfd, TrackInterface, TrackScript, Trackers, Weight};
+use standfast_failover::{
+    TrackBfd, TrackFile, TrackInterface, TrackProcess, TrackScript, Trackers, Weight,
+};
 
 use super::{Lowering, arguments::Read};
 use crate::{
@@ -17,17 +19,38 @@ use crate::{
 pub(crate) struct Drafts {
     pub(super) interfaces: Vec<(TrackInterface, TrackerOrigin)>,
     pub(super) scripts: Vec<(TrackScript, TrackerOrigin)>,
+    pub(super) files: Vec<(TrackFile, TrackerOrigin)>,
+    pub(super) processes: Vec<(TrackProcess, TrackerOrigin)>,
     pub(super) sessions: Vec<(TrackBfd, TrackerOrigin)>,
 }
 
 impl Drafts {
     pub(super) fn trackers(&self) -> Trackers {
+        fn all<T: Clone>(drafts: &[(T, TrackerOrigin)]) -> Vec<T> {
+            drafts.iter().map(|(tracker, _)| tracker.clone()).collect()
+        }
         Trackers {
-            interfaces: self.interfaces.iter().map(|(tracker, _)| tracker.clone()).collect(),
-            scripts: self.scripts.iter().map(|(tracker, _)| tracker.clone()).collect(),
-            sessions: self.sessions.iter().map(|(tracker, _)| tracker.clone()).collect(),
+            interfaces: all(&self.interfaces),
+            scripts: all(&self.scripts),
+            files: all(&self.files),
+            processes: all(&self.processes),
+            sessions: all(&self.sessions),
         }
     }
+}
+
+/// The weight that an object brings along, and where it stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Inherited {
+    pub(super) weight: Weight,
+    pub(super) span: Option<Span>,
+}
+
+/// A line, with the weight that counts.
+struct Line<'s> {
+    name: &'s Word,
+    weight: Weight,
+    origin: TrackerOrigin,
 }
 
 impl Lowering<'_> {
@@ -39,79 +62,125 @@ impl Lowering<'_> {
         list: &Statement,
     ) {
         match keyword.name {
-            "track_interface" => self.track_interface(drafts, keyword, list),
-            "track_script" => self.track_script(drafts, keyword, list),
-            "track_bfd" => self.track_bfd(drafts, keyword, list),
+            "track_interface" => {
+                for Line { name, weight, origin } in self.lines(keyword, list, Self::any_name) {
+                    let interface = name.text.as_str().into();
+                    if drafts.interfaces.iter().any(|(known, _)| known.interface == interface) {
+                        self.tracked_twice(name);
+                    } else {
+                        drafts.interfaces.push((TrackInterface { interface, weight }, origin));
+                    }
+                }
+            }
+            "track_script" => {
+                for Line { name, weight, origin } in self.lines(keyword, list, Self::script_weight)
+                {
+                    let script = name.text.as_str().into();
+                    if drafts.scripts.iter().any(|(known, _)| known.script == script) {
+                        self.tracked_twice(name);
+                    } else {
+                        drafts.scripts.push((TrackScript { script, weight }, origin));
+                    }
+                }
+            }
+            "track_file" => {
+                for Line { name, weight, origin } in self.lines(keyword, list, Self::file_weight) {
+                    let file = name.text.as_str().into();
+                    if drafts.files.iter().any(|(known, _)| known.file == file) {
+                        self.tracked_twice(name);
+                    } else {
+                        drafts.files.push((TrackFile { file, weight }, origin));
+                    }
+                }
+            }
+            "track_process" => {
+                for Line { name, weight, origin } in self.lines(keyword, list, Self::process_weight)
+                {
+                    let process = name.text.as_str().into();
+                    if drafts.processes.iter().any(|(known, _)| known.process == process) {
+                        self.tracked_twice(name);
+                    } else {
+                        drafts.processes.push((TrackProcess { process, weight }, origin));
+                    }
+                }
+            }
+            "track_bfd" => {
+                for Line { name, weight, origin } in self.lines(keyword, list, Self::bfd_weight) {
+                    let session = name.text.as_str().into();
+                    if drafts.sessions.iter().any(|(known, _)| known.session == session) {
+                        self.tracked_twice(name);
+                    } else {
+                        drafts.sessions.push((TrackBfd { session, weight }, origin));
+                    }
+                }
+            }
             _ => {}
         }
     }
 
-    fn track_interface(
+    /// The lines whose objects are defined, each with its own weight, else that of the object.
+    fn lines<'s>(
         &mut self,
-        draft: &mut Drafts,
         keyword: &'static Keyword,
-        block: &Statement,
-    ) {
-        for (word, read) in self.entries(keyword, block) {
-            let known = draft.interfaces.iter();
-            if known.clone().any(|(known, _)| known.interface.as_str() == word.text) {
-                self.tracked_twice(word);
-                continue;
-            }
-            let (weight, span) = tracker_weight(&read, Weight::default());
-            let tracker = TrackInterface { interface: word.text.as_str().into(), weight };
-            let origin = TrackerOrigin { name: word.span, weight: span };
-            draft.interfaces.push((tracker, origin));
+        list: &'s Statement,
+        find: fn(&mut Self, &Word) -> Option<Inherited>,
+    ) -> Vec<Line<'s>> {
+        let mut lines = Vec::new();
+        for (name, read) in self.entries(keyword, list) {
+            let Some(inherited) = find(self, name) else { continue };
+            let (weight, span) = tracker_weight(&read, inherited.weight);
+            let origin = TrackerOrigin { name: name.span, weight: span.or(inherited.span) };
+            lines.push(Line { name, weight, origin });
         }
+        lines
     }
 
-    fn track_script(&mut self, draft: &mut Drafts, keyword: &'static Keyword, block: &Statement) {
-        for (word, read) in self.entries(keyword, block) {
-            if draft.scripts.iter().any(|(known, _)| known.script.as_str() == word.text) {
-                self.tracked_twice(word);
-                continue;
-            }
-            let script = self.scripts.iter_mut().find(|script| script.name.as_str() == word.text);
-            let Some(script) = script else {
-                self.script_undefined(word);
-                continue;
-            };
-            script.used = true;
-            let (weight, span) = tracker_weight(&read, script.weight);
-            let weight_span = span.or(script.weight_span);
-            let tracker = TrackScript { script: word.text.as_str().into(), weight };
-            let origin = TrackerOrigin { name: word.span, weight: weight_span };
-            draft.scripts.push((tracker, origin));
-        }
+    fn any_name(&mut self, _: &Word) -> Option<Inherited> {
+        Some(Inherited::default())
     }
 
-    fn track_bfd(&mut self, draft: &mut Drafts, keyword: &'static Keyword, block: &Statement) {
-        for (word, read) in self.entries(keyword, block) {
-            if draft.sessions.iter().any(|(known, _)| known.session.as_str() == word.text) {
-                self.tracked_twice(word);
-                continue;
-            }
-            let session = self.sessions.iter().find(|known| known.name.as_str() == word.text);
-            // An undefined one is reported by the lint of trackers.
-            let Some(session) = session else { continue };
-            if !session.for_instances {
-                let name = &session.name;
-                let message =
-                    format!("bfd_instance `{name}` tells only real servers; it is not tracked");
-                self.diagnostics.push(
-                    Diagnostic::warning(Code::TrackerUndefined, word, message)
-                        .label("a failure goes unnoticed")
-                        .also(session.name_span, "defined here, with `checker` and without `vrrp`")
-                        .hint("add `vrrp` to the bfd_instance")
-                        .class(Class::Error),
-                );
-                continue;
-            }
-            let (weight, span) = tracker_weight(&read, session.weight);
-            let tracker = TrackBfd { session: session.name.clone(), weight };
-            let origin = TrackerOrigin { name: word.span, weight: span.or(session.weight_span) };
-            draft.sessions.push((tracker, origin));
+    fn script_weight(&mut self, name: &Word) -> Option<Inherited> {
+        let script = self.scripts.iter_mut().find(|script| script.name.as_str() == name.text);
+        let Some(script) = script else {
+            self.script_undefined(name);
+            return None;
+        };
+        script.used = true;
+        Some(Inherited { weight: script.weight, span: script.weight_span })
+    }
+
+    // That the others are not defined is said by a lint.
+
+    fn file_weight(&mut self, name: &Word) -> Option<Inherited> {
+        let file =
+            self.tracked_files.iter_mut().find(|file| file.file.name.as_str() == name.text)?;
+        file.used = true;
+        Some(Inherited { weight: file.weight, span: file.weight_span })
+    }
+
+    fn process_weight(&mut self, name: &Word) -> Option<Inherited> {
+        let mut processes = self.processes.iter_mut();
+        let process = processes.find(|process| process.config.name.as_str() == name.text)?;
+        process.used = true;
+        Some(Inherited { weight: process.weight, span: process.weight_span })
+    }
+
+    fn bfd_weight(&mut self, name: &Word) -> Option<Inherited> {
+        let session = self.sessions.iter().find(|known| known.name.as_str() == name.text)?;
+        let found = Inherited { weight: session.weight, span: session.weight_span };
+        if session.for_instances {
+            return Some(found);
         }
+        let message =
+            format!("bfd_instance `{}` tells only real servers; it is not tracked", name.text);
+        self.diagnostics.push(
+            Diagnostic::warning(Code::TrackerUndefined, name, message)
+                .label("a failure goes unnoticed")
+                .also(session.name_span, "defined here, with `checker` and without `vrrp`")
+                .hint("add `vrrp` to the bfd_instance")
+                .class(Class::Error),
+        );
+        None
     }
 
     /// The lines of a list: each one's first word, and what its words came to.

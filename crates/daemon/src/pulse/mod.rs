@@ -137,10 +137,7 @@ impl<'a> Pulse<'a> {
             config,
             realtime_priority,
             nice,
-            running,
-            adopt,
-            scripts,
-            bonds,
+            running, adopt, scripts, bonds, files,
             originals,
         }) = messages.next()
         else {
@@ -148,9 +145,9 @@ impl<'a> Pulse<'a> {
         };
         check_rights()?;
         // An interface is two descriptors; whoever has many shall not need to know.
-        let mut files = getrlimit(Resource::Nofile);
-        files.current = files.maximum;
-        let _ = setrlimit(Resource::Nofile, files);
+        let mut descriptors = getrlimit(Resource::Nofile);
+        descriptors.current = descriptors.maximum;
+        let _ = setrlimit(Resource::Nofile, descriptors);
         let (timer, signals) = (clock::Timer::new()?, signals::open()?);
         poll.registry().add(&timer, Source::Timer.token())?;
         poll.registry().add(&signals, Source::Signals.token())?;
@@ -185,6 +182,9 @@ impl<'a> Pulse<'a> {
             pulse.tell(&FromPulse::Log(Level::Warning, text));
         }
         pulse.first_survey()?;
+        for (name, value) in files {
+            pulse.input(Input::File { name, value });
+        }
         for (name, success) in scripts {
             pulse.input(Input::Script { name, success });
         }
@@ -412,6 +412,7 @@ impl<'a> Pulse<'a> {
                     self.brain.clear_counters();
                 }
             }
+            ToPulse::File { name, value } => self.input(Input::File { name, value }),
             ToPulse::Release => self.release(),
         }
     }

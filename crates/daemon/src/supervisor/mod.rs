@@ -10,7 +10,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
-use standfast_conf::{Command, Marker, Once, Supervision};
+use standfast_conf::{ Command, Marker, Once, Supervision, TrackedFile };
 use standfast_failover::{Event, InstanceSnapshot};
 use standfast_kernel::{
     clock,
@@ -29,6 +29,7 @@ use crate::{
     describe::describe,
     dump::{self, Dump, Names},
     fifos::Fifos,
+    files::{Files, Finding},
     limit::Overdue,
     log::Log,
     mail::{self, Mailer},
@@ -63,6 +64,7 @@ struct Supervisor {
     pulse: Pulse,
     respawn: Respawn,
     scripts: Scripts,
+    files: Files,
     notifications: Notifications,
     fifos: Fifos,
     mailer: Mailer,
@@ -106,12 +108,18 @@ impl Supervisor {
         self.run_once("startup_script", |supervision| supervision.startup.as_ref());
         self.open_fifos();
         self.start_pulse(Default::default(), Default::default())?;
+        if self.options.vrrp {
+            self.follow_files(&self.configuration.model.files.clone());
+        }
+        self.start_pulse(Default::default())?;
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
             self.wait()?;
             self.receive_signals();
             self.receive_events();
             self.fifos.flush();
+            let findings = self.files.receive(clock::now());
+            self.report_files(findings);
             for (level, text) in self.mailer.reports() {
                 self.log.line(level, &text);
             }
@@ -151,7 +159,8 @@ impl Supervisor {
         let scripts = if self.stop == Stop::No { self.scripts.next_deadline() } else { None };
         let notifications = self.notifications.next_deadline();
         let fifos = self.fifos.next_deadline();
-        [pulse, stop, scripts, notifications, fifos].into_iter().flatten().min()
+        let files = self.files.next_deadline();
+        [pulse, stop, scripts, files, notifications, fifos].into_iter().flatten().min()
     }
 
     fn wait(&self) -> anyhow::Result<()> {
@@ -164,6 +173,7 @@ impl Supervisor {
             let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(channel, flags));
         }
+        fds.extend(self.files.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.mailer.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.fifos.full().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         match poll(&mut fds, None) {
@@ -478,6 +488,20 @@ impl Supervisor {
         self.send(&ToPulse::Release);
     }
 
+    fn follow_files(&mut self, files: &[TrackedFile]) {
+        let findings = self.files.reconfigure(clock::now(), files);
+        self.report_files(findings);
+    }
+
+    fn report_files(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            match finding {
+                Finding::Value(name, value) => self.send(&ToPulse::File { name, value }),
+                Finding::Complaint(text) => self.log.warning(&text),
+            }
+        }
+    }
+
     fn send(&mut self, message: &ToPulse) {
         if let Pulse::Running { channel, .. } = &mut self.pulse {
             // A pulse that is gone is seen by its exit.
@@ -515,6 +539,8 @@ impl Supervisor {
         self.log.info(&format!("{path} reloaded"));
         if self.options.vrrp {
             self.scripts.reconfigure(clock::now(), new.model.scripts.clone());
+            // Before the configuration that follows them.
+            self.follow_files(&new.model.files);
             self.notifications.reconfigure(notify_of(&new.model));
         }
         self.send(&ToPulse::Reload(new.model.failover.clone()));

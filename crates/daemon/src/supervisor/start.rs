@@ -20,19 +20,7 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options,
-    channel::Channel,
-    fifos::Fifos,
-    log::Log,
-    mail::Mailer,
-    message::{Bonds, ToPulse},
-    news::Subject,
-    notify::Notifications,
-    place::{self, PidFiles},
-    respawn::Respawn,
-    scripts::Scripts,
-    signals,
-    status::Board,
+    Options, channel::Channel, fifos::Fifos, log::Log, mail::Mailer, message::{Bonds, ToPulse}, news::Subject, notify::Notifications, place::{self, PidFiles}, respawn::Respawn, scripts::Scripts, signals, status::Board, message::ToPulse, files::Files,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
@@ -134,6 +122,7 @@ impl Supervisor {
             pulse: Pulse::Gone,
             respawn: Respawn::default(),
             scripts,
+            files: Files::default(),
             notifications,
             fifos: Fifos::default(),
             mailer: Mailer::default(),
@@ -194,6 +183,7 @@ impl Supervisor {
             bonds,
             adopt,
             scripts: self.board.scripts(),
+            files: self.files.values(),
             originals: self.originals.clone(),
         });
         self.pulse = Pulse::Running { pid, channel };

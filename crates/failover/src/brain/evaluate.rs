@@ -13,6 +13,7 @@ use crate::{
     Fault,
     assess::{apply_faults, apply_weight, assess},
     instances::Slot,
+    tracker::Facts,
 };
 
 impl Brain {
@@ -110,8 +111,15 @@ impl Brain {
         let instance = self.instances.at_mut(slot)?;
         let config = &instance.config;
         let trackers = self.groups.trackers(&config.name);
-        let (scripts, bfd, world) = (&self.scripts, &self.bfd, &self.world);
-        let (weight, mut faults) = assess(config, trackers, source, scripts, bfd, world);
+        let world = &self.world;
+        let facts = Facts {
+            world,
+            scripts: &self.scripts,
+            files: &self.files,
+            processes: &self.processes,
+            bfd: &self.bfd,
+        };
+        let (weight, mut faults) = assess(config, trackers, source, facts);
         instance.ensure_links(now, world, &mut self.outputs);
         faults.extend(instance.link_faults(world));
         faults.extend(instance.refused.iter().copied().map(Fault::AddressRefused));
