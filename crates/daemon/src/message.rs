@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use standfast_bfd::Bond;
 use standfast_conf::Running;
 use standfast_failover::{Config, Event, InstanceSnapshot};
-use standfast_types::{ BfdName, IfIndex, InstanceName, ScriptName, FileName };
+use standfast_types::{BfdName, FileName, IfIndex, InstanceName, ScriptName};
 
 use crate::dump::Dump;
 

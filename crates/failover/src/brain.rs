@@ -83,7 +83,8 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall, processes } = config;
+        let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall, processes } =
+            config;
         let lease_pace = lease::pace(instances.iter());
         let mut brain = Self {
             startup_delay,

@@ -8,7 +8,7 @@ use standfast_types::{
     ScriptName, VirtualAddress,
 };
 
-use crate::{ BfdConfig, Firewall, OwnLink, Statics, ProcessConfig };
+use crate::{BfdConfig, Firewall, OwnLink, ProcessConfig, Statics};
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

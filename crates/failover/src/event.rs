@@ -10,7 +10,8 @@ use standfast_types::{
 use standfast_vrrp::{Datagram, Envelope, StateName};
 
 use crate::{
-    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, RoutingEvent, StaticEvent, ProcessInput,
+    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, ProcessInput, RoutingEvent,
+    StaticEvent,
 };
 
 /// What the world tells the brain.

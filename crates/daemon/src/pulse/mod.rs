@@ -137,7 +137,11 @@ impl<'a> Pulse<'a> {
             config,
             realtime_priority,
             nice,
-            running, adopt, scripts, bonds, files,
+            running,
+            adopt,
+            scripts,
+            bonds,
+            files,
             originals,
         }) = messages.next()
         else {

@@ -10,7 +10,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
-use standfast_conf::{ Command, Marker, Once, Supervision, TrackedFile };
+use standfast_conf::{Command, Marker, Once, Supervision, TrackedFile};
 use standfast_failover::{Event, InstanceSnapshot};
 use standfast_kernel::{
     clock,

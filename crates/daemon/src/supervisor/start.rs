@@ -20,7 +20,20 @@ use super::{
     configuration::{self, Configuration},
 };
 use crate::{
-    Options, channel::Channel, fifos::Fifos, log::Log, mail::Mailer, message::{Bonds, ToPulse}, news::Subject, notify::Notifications, place::{self, PidFiles}, respawn::Respawn, scripts::Scripts, signals, status::Board, message::ToPulse, files::Files,
+    Options,
+    channel::Channel,
+    fifos::Fifos,
+    files::Files,
+    log::Log,
+    mail::Mailer,
+    message::{Bonds, ToPulse},
+    news::Subject,
+    notify::Notifications,
+    place::{self, PidFiles},
+    respawn::Respawn,
+    scripts::Scripts,
+    signals,
+    status::Board,
 };
 
 /// The configuration can't be read at all, as keepalived's exit code says.
