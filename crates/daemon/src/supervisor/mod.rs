@@ -111,7 +111,7 @@ impl Supervisor {
         if self.options.vrrp {
             self.follow_files(&self.configuration.model.files.clone());
         }
-        self.start_pulse(Default::default())?;
+        self.start_pulse(Default::default(), Default::default())?;
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
             self.wait()?;
