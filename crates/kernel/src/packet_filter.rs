@@ -14,6 +14,10 @@ const JUMP_IF_EQUAL: u16 = 0x15;
 const JUMP_IF_ANY_BIT: u16 = 0x45;
 const JUMP_IF_EQUAL_X: u16 = 0x1d;
 const COPY_TO_X: u16 = 0x07;
+const LD_NUMBER: u16 = 0x00;
+const LDX_NUMBER: u16 = 0x01;
+/// Loading from here finds the netlink attribute whose type is in X, from the place in A on.
+const ATTRIBUTE: u32 = 0xffff_f00c;
 const RETURN: u16 = 0x06;
 /// How much of the packet to keep: all.
 const ACCEPT: u32 = u32::MAX;
@@ -124,16 +128,29 @@ pub(crate) fn unsolicited_advertisements() -> Vec<SockFilter> {
     ]
 }
 
-/// Lets in, of netlink's reports on routes, those of one maker, and all other messages.
-pub(crate) fn routes_of(protocol: u8, kinds: [u16; 2]) -> Vec<SockFilter> {
+/// Lets in netlink's reports but two kinds, of which there may be thousands: routes that were not made by
+/// `routes`, and addresses that are new or renewed and carry the tag `addresses`.
+pub(crate) fn changes(
+    (routes, [route_new, route_gone]): (u8, [u16; 2]),
+    (addresses, address_new, tag): (u8, u16, u16),
+) -> Vec<SockFilter> {
     // Netlink counts in the machine's byte order, the filter in the network's.
-    let [new, gone] = kinds.map(|kind| u32::from(u16::from_be_bytes(kind.to_ne_bytes())));
+    let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
     vec![
         step(LD_HALF, 4),
-        branch(new, 1, 0),
-        branch(gone, 0, 3),
+        branch(kind(address_new), 4, 0),
+        branch(kind(route_new), 1, 0),
+        branch(kind(route_gone), 0, 10),
         step(LD_BYTE, 21),
-        branch(protocol.into(), 1, 0),
+        branch(routes.into(), 8, 7),
+        // Where among the attributes behind both headers the tag is; 0 when there is none.
+        step(LD_NUMBER, 24),
+        step(LDX_NUMBER, tag.into()),
+        step(LD_WORD, ATTRIBUTE),
+        branch(0, 4, 0),
+        step(COPY_TO_X, 0),
+        step(LD_BYTE_AT_X, 4),
+        branch(addresses.into(), 0, 1),
         step(RETURN, REJECT),
         step(RETURN, ACCEPT),
     ]

@@ -1,6 +1,7 @@
 //! Pulse: the failover brain, the VRRP sockets and netlink, in one thread that never waits for anything but
 //! its sockets and its timer. It reads no file, starts no process and writes no log.
 
+mod agenda;
 mod bfd;
 mod pace;
 mod routing;
@@ -38,6 +39,7 @@ use crate::{
     message::{FromPulse, Level, ToPulse},
     signals,
 };
+use agenda::{Agenda, Lease, Task};
 use pace::Pace;
 use source::Source;
 use world::World;
@@ -52,6 +54,8 @@ const CHANGES: usize = 256;
 /// How far the machine's clock may be from what the brain was told: both run at the same rate, and windows of
 /// authentication are counted in seconds.
 const CLOCK_DRIFT: Duration = Duration::from_millis(100);
+/// How long the agenda is worked on in one go; then it is the adverts' turn again.
+const WORK: Duration = Duration::from_millis(1);
 /// How long pulse waits for its first message.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -106,6 +110,7 @@ struct Pulse<'a> {
     pace: Pace,
     world: World,
     bfd: bfd::Sockets,
+    agenda: Agenda,
     channel: &'a mut Channel,
     poll: Poll,
     timer: clock::Timer,
@@ -165,6 +170,7 @@ impl<'a> Pulse<'a> {
             pace,
             world: World::open(vmac::OwnLinks::new(originals), poll.registry())?,
             bfd: bfd::Sockets::new(poll.registry()),
+            agenda: Agenda::default(),
             channel,
             poll,
             timer,
@@ -236,7 +242,7 @@ impl<'a> Pulse<'a> {
     }
 
     fn run(&mut self) -> anyhow::Result<u8> {
-        while !(self.releasing && self.brain.has_stopped()) {
+        while !(self.releasing && self.brain.has_stopped() && self.agenda.is_empty()) {
             let ready = self.wait()?;
             self.hurry_when_late();
             self.follow_clock();
@@ -263,6 +269,7 @@ impl<'a> Pulse<'a> {
                     Source::Timer | Source::Bfd(_) | Source::Adverts(..) => {}
                 }
             }
+            self.work();
             self.flush()?;
         }
         // Bounded by the supervisor's patience, not ours: whatever it can't take is lost.
@@ -279,7 +286,8 @@ impl<'a> Pulse<'a> {
             self.timer.set(deadline)?;
             self.armed = deadline;
         }
-        let ready = self.poll.wait(None)?;
+        let limit = (!self.agenda.is_empty()).then_some(Duration::ZERO);
+        let ready = self.poll.wait(limit)?;
         Ok(ready.filter_map(Source::from_token).collect())
     }
 
@@ -423,6 +431,8 @@ impl<'a> Pulse<'a> {
 
     fn release(&mut self) {
         self.releasing = true;
+        // The successor's announcements shall be the last.
+        self.agenda.fall_silent();
         self.input(Input::Release);
     }
 
@@ -439,15 +449,21 @@ impl<'a> Pulse<'a> {
                         self.tell(&FromPulse::Event { event, suppressed });
                     }
                 }
-                Output::AddEntry { entry } => {
-                    if let Some(answer) = self.world.add_entry(entry) {
-                        self.brain.handle_input(clock::now(), answer);
-                    }
+                Output::AddAddress { index, address, lease_seconds } => {
+                    let there = self.world.has_address((index, address.prefix.address()));
+                    self.agenda.add(Lease { index, address, seconds: lease_seconds }, there);
                 }
-                Output::RemoveEntry { entry } => {
-                    if let Some(text) = self.world.remove_entry(&entry) {
-                        self.tell(&FromPulse::Log(Level::Warning, text));
+                Output::RemoveAddress { index, address } => self.agenda.remove(index, address),
+                Output::AddEntry { entry } => self.agenda.add_entry(entry),
+                Output::RemoveEntry { entry } => self.agenda.remove_entry(entry),
+                Output::Announce { index, address } => self.agenda.announce((index, address)),
+                Output::Send { .. } => {
+                    if self.agenda.is_short() {
+                        while let Some(task) = self.agenda.next_change() {
+                            self.perform(task);
+                        }
                     }
+                    self.apply(output);
                 }
                 Output::CreateLink { name, parent, kind, group } => {
                     self.create_link(name, parent, kind, group);
@@ -458,14 +474,54 @@ impl<'a> Pulse<'a> {
                 | Output::Block { .. }
                 | Output::Listen { .. }
                 | Output::Unlisten { .. }
-                | Output::Send { .. }
-                | Output::AddAddress { .. }
-                | Output::RemoveAddress { .. }
-                | Output::Announce { .. }
                 | Output::Ask { .. } => self.apply(output),
                 Output::Bfd(output) => self.apply_bfd(output),
             }
         }
+    }
+
+    /// Works on the agenda, until the sockets are to be looked at again.
+    fn work(&mut self) {
+        let until = clock::now() + WORK;
+        while let Some(task) = self.agenda.next() {
+            self.perform(task);
+            self.drain();
+            if clock::now() >= until {
+                break;
+            }
+        }
+    }
+
+    fn perform(&mut self, task: Task) {
+        let began = clock::now();
+        match task {
+            Task::Add(leases) => {
+                for input in self.world.add(&leases) {
+                    self.brain.handle_input(clock::now(), input);
+                }
+            }
+            Task::Remove(places) => {
+                for text in self.world.remove(&places) {
+                    self.tell(&FromPulse::Log(Level::Warning, text));
+                }
+            }
+            Task::AddEntry(entry) => {
+                if let Some(answer) = self.world.add_entry(entry) {
+                    self.brain.handle_input(clock::now(), answer);
+                }
+            }
+            Task::RemoveEntry(entry) => {
+                if let Some(text) = self.world.remove_entry(&entry) {
+                    self.tell(&FromPulse::Log(Level::Warning, text));
+                }
+            }
+            Task::Announce(places) => {
+                for (index, address) in places {
+                    self.apply(Output::Announce { index, address });
+                }
+            }
+        }
+        self.agenda.took(clock::now().saturating_since(began));
     }
 
     /// Does what the brain wants; what the kernel refuses goes back to the brain or into the log.
@@ -501,12 +557,6 @@ impl<'a> Pulse<'a> {
                 self.tell(&FromPulse::Log(Level::Error, error));
                 let input = Input::Listening { index, family, success: false };
                 self.brain.handle_input(clock::now(), input);
-            }
-            Err(world::Refusal::Address { index, address, error, lasting }) => {
-                self.brain.handle_input(
-                    clock::now(),
-                    Input::AddressRefused { index, address, error, lasting },
-                );
             }
             Err(world::Refusal::Other(text)) => self.tell(&FromPulse::Log(Level::Warning, text)),
         }

@@ -24,7 +24,12 @@ use standfast_types::{
 use standfast_vrrp::Envelope;
 use standfast_wire::{arp, neighbour};
 
-use super::{routing::Routing, source::Source, vmac::OwnLinks};
+use super::{
+    agenda::{Lease, Place},
+    routing::Routing,
+    source::Source,
+    vmac::OwnLinks,
+};
 
 /// Claims that are read from one socket in one go; then it is the timers' turn again.
 const BURST: usize = 64;
@@ -39,8 +44,6 @@ pub(crate) struct Lost;
 /// What the kernel refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// An address.
-    Address { index: IfIndex, address: IpAddr, error: String, lasting: bool },
     /// To receive on an interface.
     Listen { index: IfIndex, family: Family, error: String },
     /// Anything else, in words.
@@ -70,8 +73,8 @@ pub(crate) struct World {
     pub(super) ports: BTreeMap<IfIndex, Port>,
     pub(super) own_links: OwnLinks,
     routing: Routing,
-    /// What the brain was told about addresses, for [`Self::survey`].
-    addresses: BTreeSet<(IfIndex, IpAddr)>,
+    /// What the brain was told about addresses: whether they are ours.
+    addresses: BTreeMap<Place, bool>,
 }
 
 impl World {
@@ -87,7 +90,7 @@ impl World {
             ports: BTreeMap::new(),
             own_links,
             routing: Routing::default(),
-            addresses: BTreeSet::new(),
+            addresses: BTreeMap::new(),
         })
     }
 
@@ -112,7 +115,8 @@ impl World {
         let gone: Vec<_> =
             self.ports.keys().filter(|index| !present.contains(index)).copied().collect();
         let held: BTreeSet<_> = addresses.iter().map(|a| (a.index, a.prefix.address())).collect();
-        let lost: Vec<_> = self.addresses.difference(&held).copied().collect();
+        let known = self.addresses.keys().copied();
+        let lost: Vec<_> = known.filter(|place| !held.contains(place)).collect();
         let mut inputs = Vec::new();
         inputs.extend(gone.into_iter().map(|index| self.link_gone(index)));
         inputs.extend(links.into_iter().map(|link| self.link(link)));
@@ -213,10 +217,6 @@ impl World {
                     })
                 })
             }
-            Output::AddAddress { index, address, lease_seconds } => {
-                self.add(index, &address, lease_seconds)
-            }
-            Output::RemoveAddress { index, address } => self.remove(index, &address),
             Output::Announce { index, address } => self.send(index, |port| port.announce(address)),
             Output::RemoveLink { index } => self.remove_link(index),
             Output::Block { firewall, addresses } => self.block(firewall, addresses),
@@ -224,7 +224,9 @@ impl World {
             Output::LinkDown { index } => self.switch_link(index, Switch::Down),
             Output::Ask { index, address } => self.send(index, |port| port.ask(address)),
             // These go to others.
-            Output::CreateLink { .. }
+            Output::AddAddress { .. }
+            | Output::RemoveAddress { .. }
+            | Output::CreateLink { .. }
             | Output::AddEntry { .. }
             | Output::RemoveEntry { .. }
             | Output::Bfd(_)
@@ -286,58 +288,57 @@ impl World {
         Ok(())
     }
 
-    fn add(
-        &mut self,
-        index: IfIndex,
-        address: &VirtualAddress,
-        lease_seconds: u32,
-    ) -> Result<(), Refusal> {
-        let request = AddressRequest {
-            label: address.label.clone(),
-            scope: address.scope.0,
-            broadcast: address.broadcast_address(),
-            no_prefix_route: address.no_prefix_route,
-            peer: address.peer,
-            flags: address.flags,
-            lifetime: Lifetime::Seconds(lease_seconds),
-            preferred_seconds: address.preferred(),
-            ..AddressRequest::new(index, address.prefix)
-        };
-        let refuse = |error: Error| Refusal::Address {
-            index,
-            address: address.prefix.address(),
-            error: error.to_string(),
-            lasting: error.class == Class::Refused,
-        };
-        if let Some(port) = self.ports.get_mut(&index) {
-            let family = Family::of(address.prefix.address());
-            port.open_announcer(index, family, &self.registry).map_err(refuse)?;
-        }
-        self.netlink
-            .add_addresses(&[request])
-            .into_iter()
-            .collect::<Result<(), _>>()
-            .map_err(refuse)
+    /// Whether we have put an address on an interface, as far as the brain was told.
+    pub(super) fn has_address(&self, place: Place) -> bool {
+        self.addresses.get(&place) == Some(&true)
     }
 
-    fn remove(&mut self, index: IfIndex, address: &VirtualAddress) -> Result<(), Refusal> {
-        let answers = match address.peer {
-            Some(peer) => {
-                vec![self.netlink.delete_peer_address(index, address.prefix.address(), peer)]
-            }
-            None => self.netlink.delete_addresses(&[(index, address.prefix)]),
-        };
-        for answer in answers {
-            match answer {
+    /// Installs addresses, or renews their leases. What the brain shall hear of it.
+    pub(super) fn add(&mut self, leases: &[Lease]) -> Vec<Input<'static>> {
+        let requests: Vec<_> = leases.iter().map(request).collect();
+        let answers = self.netlink.add_addresses(&requests);
+        let mut inputs = Vec::new();
+        for (lease, answer) in leases.iter().zip(answers) {
+            let (index, address) = (lease.index, lease.address.prefix.address());
+            match answer.and_then(|()| self.prepare_announcer((index, address))) {
+                Ok(()) if self.addresses.insert((index, address), true) != Some(true) => {
+                    inputs.push(Input::Address { index, address, ours: true });
+                }
                 Ok(()) => {}
-                Err(error) if error.class == Class::Gone => {}
                 Err(error) => {
-                    let text = format!("could not remove {}: {error}", address.prefix);
-                    return Err(Refusal::Other(text));
+                    let lasting = error.class == Class::Refused;
+                    let error = error.to_string();
+                    inputs.push(Input::AddressRefused { index, address, error, lasting });
                 }
             }
         }
-        Ok(())
+        inputs
+    }
+
+    fn prepare_announcer(&mut self, (index, address): Place) -> Result<(), Error> {
+        match self.ports.get_mut(&index) {
+            Some(port) => port.open_announcer(index, Family::of(address), &self.registry),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes addresses. What could not be done, for the log.
+    pub(super) fn remove(&mut self, places: &[(IfIndex, VirtualAddress)]) -> Vec<String> {
+        let (peers, plain): (Vec<_>, Vec<_>) =
+            places.iter().partition(|(_, address)| address.peer.is_some());
+        let which: Vec<_> = plain.iter().map(|(index, address)| (*index, address.prefix)).collect();
+        let mut answers = self.netlink.delete_addresses(&which);
+        for (index, address) in &peers {
+            let own = address.prefix.address();
+            let peer = address.peer.unwrap_or(address.prefix);
+            answers.push(self.netlink.delete_peer_address(*index, own, peer));
+        }
+        let failed =
+            plain.iter().chain(&peers).zip(answers).filter_map(|((_, address), answer)| {
+                let error = answer.err().filter(|error| error.class != Class::Gone)?;
+                Some(format!("could not remove {}: {error}", address.prefix))
+            });
+        failed.collect()
     }
 
     fn send(
@@ -368,19 +369,34 @@ impl World {
     fn link_gone(&mut self, index: IfIndex) -> Input<'static> {
         self.ports.remove(&index);
         self.forget_link(index);
-        self.addresses.retain(|(holder, _)| *holder != index);
+        self.addresses.retain(|(holder, _), _| *holder != index);
         Input::LinkGone { index }
     }
 
     fn address(&mut self, address: &Address) -> Input<'static> {
         let Address { index, prefix, ours, .. } = *address;
-        self.addresses.insert((index, prefix.address()));
+        self.addresses.insert((index, prefix.address()), ours);
         Input::Address { index, address: prefix.address(), ours }
     }
 
     fn address_gone(&mut self, index: IfIndex, address: IpAddr) -> Input<'static> {
         self.addresses.remove(&(index, address));
         Input::AddressGone { index, address }
+    }
+}
+
+fn request(lease: &Lease) -> AddressRequest {
+    let Lease { index, address, seconds } = lease;
+    AddressRequest {
+        label: address.label.clone(),
+        scope: address.scope.0,
+        broadcast: address.broadcast_address(),
+        no_prefix_route: address.no_prefix_route,
+        peer: address.peer,
+        flags: address.flags,
+        lifetime: Lifetime::Seconds(*seconds),
+        preferred_seconds: address.preferred(),
+        ..AddressRequest::new(*index, address.prefix)
     }
 }
 

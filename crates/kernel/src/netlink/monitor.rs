@@ -10,7 +10,7 @@ use socket2::SockRef;
 use standfast_types::{IfIndex, Rule};
 
 use super::{
-    address::{self, Address, RTM_DELADDR, RTM_NEWADDR},
+    address::{self, Address, IFA_PROTO, OUR_PROTO, RTM_DELADDR, RTM_NEWADDR},
     link::{self, Link, RTM_DELLINK, RTM_NEWLINK},
     message::{Received, messages},
     route::{self, OUR_ROUTES, RTM_DELROUTE, RTM_NEWROUTE, RouteReport},
@@ -42,8 +42,8 @@ pub enum Change {
         /// The name it had.
         name: String,
     },
-    /// An address is new, or was changed, or its lease was renewed. Every renewal reports
-    /// itself, with [`Address::ours`] set.
+    /// An address is new or was changed. Those with our tag are not reported: whoever installs them
+    /// knows, and their renewals would be most of all changes.
     Address(Address),
     /// An address is gone: deleted, or its lease ran out.
     AddressGone(Address),
@@ -93,7 +93,10 @@ impl Monitor {
         let groups = RTMGRP_LINK | addresses | routes | rules;
         let socket = netlink_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, groups)?;
         // A routing daemon's million routes must not drown what we follow.
-        let filter = packet_filter::routes_of(OUR_ROUTES, [RTM_NEWROUTE, RTM_DELROUTE]);
+        let filter = packet_filter::changes(
+            (OUR_ROUTES, [RTM_NEWROUTE, RTM_DELROUTE]),
+            (OUR_PROTO, RTM_NEWADDR, IFA_PROTO),
+        );
         SockRef::from(&socket)
             .attach_filter(&filter)
             .during("attach a filter to a netlink socket")?;
