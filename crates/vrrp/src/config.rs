@@ -113,7 +113,8 @@ pub enum ChecksumMode {
     AsV2,
 }
 
-/// Gratuitous ARP and unsolicited neighbour advertisements: how often, how many. Every `repeat` counts messages for each address.
+/// Gratuitous ARP and unsolicited neighbour advertisements: how often, how many. Every `repeat` counts messages for
+/// each address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcements {
     /// Messages at once on becoming master (`garp_master_repeat`), at least 1.

@@ -9,6 +9,7 @@ mod conflicts;
 mod dumps;
 mod findings;
 mod fmt;
+mod frr;
 mod groups;
 mod ipv6;
 mod lab;

@@ -226,3 +226,32 @@ fn with_another_password_both_hold_the_address_and_our_log_says_why() {
         Ok(())
     });
 }
+
+#[test]
+fn with_an_authentication_header_keepalived_hears_who_takes_the_place_of_a_crashed_process() {
+    let name = "peers::with_an_authentication_header_keepalived_hears_who_takes_the_place_of_a_crashed_process";
+    in_sandbox(name, &[KEEPALIVED], || {
+        let mut stage = pair()?;
+        let only = |own, other| {
+            let text = configuration(own, other);
+            let block = text.split("vrrp_instance ").find(|block| block.starts_with("VI_15 "));
+            format!("vrrp_instance {}", block.unwrap_or_default())
+        };
+        stage.start_keepalived("a", &only(1, 2), &[])?;
+        start_theirs(&mut stage, "b", &only(2, 1))?;
+        wait_for(&mut stage, "ours holds it", seconds(8), |stage| {
+            Ok(stage.holders(address(15))? == ["a"])
+        })?;
+        stage.kill_pulse("a")?;
+        // A sequence that began anew would be refused for as long as the first process ran.
+        let from = clock::now();
+        let moved =
+            stage.wait_until(seconds(6), |stage| Ok(stage.holders(address(15))? != ["a"]))?;
+        anyhow::ensure!(!moved, "{:?}", clock::now().saturating_since(from));
+        // The first one may have the number of the last that was sent before.
+        let log = stage.log("b", "daemon")?;
+        let refused = log.iter().filter(|line| line.contains("already processed")).count();
+        anyhow::ensure!(refused <= 1, "{log:#?}");
+        Ok(())
+    });
+}

@@ -1,6 +1,8 @@
 //! AH, as keepalived runs it: one count for the whole virtual router. Whoever speaks goes on from the highest
 //! number that it sent or heard, and nothing at or below that is heard any more.
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use standfast_types::Instant;
@@ -9,11 +11,18 @@ use standfast_wire::ah::{Ip, Packet, Repr};
 use super::{Auth, Password};
 use crate::Discard;
 
+/// The start of 2026 since that of 1970.
+const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+/// Half of the shortest interval that VRRPv2 has: the clock catches up with numbers that ran ahead of it.
+const CLOCK_UNIT: Duration = Duration::from_millis(500);
+
 impl Auth {
     /// The number of the next advert, the same for all destinations. It follows the clock where that is
     /// ahead, so that peers still listen to a process that takes the place of one that crashed.
     pub(super) fn next_header_sequence(&mut self, now: Instant) -> u32 {
-        let clock = u32::try_from(self.clock.unix(now).as_secs()).unwrap_or(0);
+        let clock = self.clock.unix(now).saturating_sub(EPOCH).as_millis() / CLOCK_UNIT.as_millis();
+        // Once it no longer fits, in 2094, numbers begin at 1, as keepalived's.
+        let clock = u32::try_from(clock).unwrap_or(0);
         self.header_sequence = self.header_sequence.saturating_add(1).max(clock);
         self.header_sequence
     }
