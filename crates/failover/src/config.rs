@@ -51,6 +51,8 @@ pub struct InstanceConfig {
     pub detect_conflicts: bool,
     /// Whether it takes what is sent to its addresses; else it only forwards (`no_accept`).
     pub accept: bool,
+    /// Announcements that keep switches in mind of addresses where no advert does (`garp_extra_if`).
+    pub extra_announcements: Option<ExtraAnnouncements>,
     /// Interfaces to make for it (`use_vmac`, `use_ipvlan`); names are unique.
     pub links: Vec<OwnLink>,
     /// Which of `links` its adverts leave through as master; else through `interface`.
@@ -82,11 +84,21 @@ impl InstanceConfig {
             links: Vec::new(),
             advertise_from: None,
             accept: true,
+            extra_announcements: None,
             addresses: Vec::new(),
             routing: Vec::new(),
             trackers: Trackers::default(),
         }
     }
+}
+
+/// `garp_extra_if`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtraAnnouncements {
+    /// From one to the next; never zero.
+    pub interval: Duration,
+    /// On every interface that adverts do not leave through; else only on those with a virtual MAC.
+    pub everywhere: bool,
 }
 
 /// One `vrrp_sync_group`.

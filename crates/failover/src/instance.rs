@@ -23,6 +23,8 @@ pub(crate) struct Instance {
     pub(crate) config: InstanceConfig,
     pub(crate) router: Router,
     pub(crate) index: Option<IfIndex>,
+    /// When `garp_extra_if` is due; `Some` while it holds its addresses.
+    pub(crate) extra_at: Option<Instant>,
     /// Interfaces of its own.
     pub(crate) links: Vec<Own>,
     pub(crate) source: Option<IpAddr>,
@@ -54,6 +56,7 @@ impl Instance {
     pub(crate) fn new(config: InstanceConfig, now: Instant) -> Self {
         Self {
             router: Router::new(config.router.clone(), now),
+            extra_at: None,
             links: config.links.iter().cloned().map(Own::new).collect(),
             config,
             index: None,
@@ -77,7 +80,8 @@ impl Instance {
         let router = self.router.next_deadline().map(|(at, _)| at);
         let routing = self.routing.next_deadline();
         let watch = self.watch.next_deadline();
-        [router, self.renew_at, self.queue_at, self.links_due(), routing, watch]
+        let links = self.links_due();
+        [router, self.renew_at, self.queue_at, links, self.extra_at, routing, watch]
             .into_iter()
             .flatten()
             .min()
@@ -119,6 +123,9 @@ impl Instance {
     ) {
         self.router.handle_timeout(now);
         self.drain(now, world, out);
+        if self.extra_at.is_some_and(|at| at <= now) {
+            self.announce_extra(now, world, out);
+        }
         if self.links_due().is_some_and(|at| at <= now) {
             self.ensure_links(now, world, out);
         }
@@ -145,6 +152,9 @@ impl Instance {
     ) {
         self.refused.clear();
         let old = std::mem::replace(&mut self.config, config);
+        if self.holds() && self.config.extra_announcements != old.extra_announcements {
+            self.extra_at = self.config.extra_announcements.map(|extra| now + extra.interval);
+        }
         if self.config.links != old.links {
             self.reconfigure_links(out);
         }
@@ -341,6 +351,7 @@ impl Instance {
         if first {
             self.raise(out);
             self.held_since = now;
+            self.extra_at = self.config.extra_announcements.map(|extra| now + extra.interval);
         }
         let held = now.saturating_since(self.held_since);
         let (lease_seconds, period) = self.lease(world);
@@ -367,6 +378,17 @@ impl Instance {
         }
     }
 
+    /// Announces these too, in their turn.
+    pub(crate) fn queue_up(
+        &mut self,
+        now: Instant,
+        announcements: Vec<(IfIndex, IpAddr)>,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.queue.extend(announcements);
+        self.announce_next(now, out);
+    }
+
     /// Puts everything back on an interface of its own that is new.
     pub(crate) fn install_again(
         &mut self,
@@ -385,6 +407,7 @@ impl Instance {
         self.renew_at = None;
         self.queue.clear();
         self.queue_at = None;
+        self.extra_at = None;
         // Before anything else: from here on the virtual MAC address is another machine's.
         self.lower(out);
         self.routing.let_go(out);
@@ -406,7 +429,7 @@ impl Instance {
     }
 
     /// Each address once, where it is announced.
-    fn announcements(&self, world: &World) -> impl Iterator<Item = (IfIndex, IpAddr)> {
+    pub(crate) fn announcements(&self, world: &World) -> impl Iterator<Item = (IfIndex, IpAddr)> {
         self.config.addresses.iter().filter_map(|address| self.announcement(address, world))
     }
 

@@ -28,8 +28,8 @@ pub use accept::Firewall;
 pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
 pub use brain::{Brain, InstanceSnapshot};
 pub use config::{
-    Config, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackFile, TrackInterface,
-    TrackProcess, TrackScript, Trackers, Weight,
+    Config, ExtraAnnouncements, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackFile,
+    TrackInterface, TrackProcess, TrackScript, Trackers, Weight,
 };
 pub use conflict::Evidence;
 pub use event::{Event, Fault, Input, InstanceEvent, Output};

@@ -199,6 +199,24 @@ impl Instance {
         }
     }
 
+    /// Announces what no advert keeps switches in mind of, and sets the time of the next.
+    pub(crate) fn announce_extra(
+        &mut self,
+        now: Instant,
+        world: &World,
+        out: &mut VecDeque<Output>,
+    ) {
+        let Some(extra) = self.config.extra_announcements else { return };
+        self.extra_at = Some(now + extra.interval);
+        let sender = self.way_out();
+        let own = |at| self.links.iter().any(|own| own.is_macvlan() && own.index() == Some(at));
+        let forgotten = self
+            .announcements(world)
+            .filter(|(at, _)| Some(*at) != sender && (extra.everywhere || own(*at)));
+        let forgotten: Vec<_> = forgotten.collect();
+        self.queue_up(now, forgotten, out);
+    }
+
     /// When [`Self::ensure_links`] has something to do of itself.
     pub(crate) fn links_due(&self) -> Option<Instant> {
         let retry = self.links.iter().filter_map(|own| match own.stage {

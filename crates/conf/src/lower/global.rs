@@ -2,10 +2,11 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use standfast_failover::ExtraAnnouncements;
 use standfast_types::InterfaceName;
 use standfast_vrrp::{Announcements, Transport, Version};
 
-use super::{Lowering, arguments::Read, command};
+use super::{Lowering, arguments::Read, command, vmac};
 use crate::{
     model::{Notify, User},
     syntax::Statement,
@@ -31,6 +32,7 @@ pub(crate) struct Defaults {
     pub(crate) detect_conflicts: bool,
     pub(crate) vmac_prefix: String,
     pub(crate) strict: bool,
+    pub(crate) extra_announcements: Option<ExtraAnnouncements>,
     pub(crate) vmac_addr_prefix: Option<String>,
     /// What the file says for all instances.
     pub(crate) notify: Notify,
@@ -70,6 +72,7 @@ impl Default for Defaults {
             vmac_prefix: "vrrp".to_owned(),
             vmac_addr_prefix: None,
             strict: false,
+            extra_announcements: None,
             notify: Notify::default(),
             garp: Garp::default(),
         }
@@ -208,6 +211,9 @@ impl Lowering<'_> {
             "nftables_ifindex" => {}
             // nftables does their work.
             "vrrp_iptables" | "vrrp_ipsets" => {}
+            "vrrp_garp_extra_if" | "vrrp_vmac_garp_intvl" => {
+                self.defaults.extra_announcements = vmac::extra_announcements(read);
+            }
             // An interface may always come and go, in any form.
             "dynamic_interfaces" => {}
             // The reader has obeyed it.

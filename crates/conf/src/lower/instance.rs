@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
+use standfast_failover::ExtraAnnouncements;
 use standfast_types::{Family, Priority, RoutingEntry, VirtualAddress, Vrid};
 use standfast_vrrp::{Announcements, UnicastPeer, Version};
 
@@ -85,6 +86,7 @@ pub(super) struct Draft {
     pub(super) notify: Notify,
     pub(super) own: vmac::Wish,
     pub(super) strict: bool,
+    pub(super) extra_announcements: Option<ExtraAnnouncements>,
     /// `accept` or `no_accept`
     pub(super) accept: Option<bool>,
 }
@@ -158,6 +160,7 @@ impl Lowering<'_> {
             notify: Notify { mail: self.mail.alert(), ..defaults.notify.clone() },
             own: vmac::Wish::default(),
             strict: defaults.strict,
+            extra_announcements: defaults.extra_announcements,
             accept: None,
         }
     }
@@ -227,6 +230,9 @@ impl Lowering<'_> {
                 self.track(&mut draft.trackers, keyword, statement);
             }
             "accept" => draft.accept = Some(true),
+            "garp_extra_if" | "vmac_garp_intvl" => {
+                draft.extra_announcements = vmac::extra_announcements(read);
+            }
             "no_accept" => draft.accept = Some(false),
             "strict_mode" => draft.strict = read.flag().unwrap_or(draft.strict),
             name if draft.own.take(name, flag, read) => {}

@@ -82,6 +82,7 @@ impl Lowering<'_> {
             interface,
             router,
             accept,
+            extra_announcements: draft.extra_announcements,
             links: own.links,
             advertise_from: own.advertise_from,
             source: draft.source.map(|(source, _)| source).or(own.source),

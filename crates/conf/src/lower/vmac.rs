@@ -1,8 +1,8 @@
 //! `use_vmac`, `use_ipvlan`: the interfaces that an instance wants for itself, and what goes on them.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use standfast_failover::{Isolation, OwnLink, OwnLinkKind};
+use standfast_failover::{ExtraAnnouncements, Isolation, OwnLink, OwnLinkKind};
 use standfast_types::{Family, InterfaceName, Prefix, VirtualAddress, Vrid};
 
 use super::{Lowering, arguments::Read, instance::Draft};
@@ -289,6 +289,21 @@ impl Lowering<'_> {
         }
         draft.own.from_parent.is_none()
     }
+}
+
+/// `garp_extra_if`; without a number, or with 0, none.
+pub(super) fn extra_announcements(read: &Read<'_>) -> Option<ExtraAnnouncements> {
+    let mut extra = ExtraAnnouncements { interval: Duration::ZERO, everywhere: false };
+    for matched in read.matched.iter().filter(|_| !read.failed) {
+        match matched.value {
+            Value::Number(seconds) => {
+                extra.interval = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            }
+            Value::Text(_) => extra.everywhere = true,
+            Value::Bool(_) | Value::Time(_) | Value::Address(_) => {}
+        }
+    }
+    (!extra.interval.is_zero()).then_some(extra)
 }
 
 const fn is_ipvlan(link: &OwnLink) -> bool {

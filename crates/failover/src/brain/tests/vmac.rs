@@ -227,3 +227,57 @@ fn a_reload_without_it_removes_the_interface_and_puts_the_addresses_on_the_paren
     machine.brain.reconfigure(machine.now, Config::default());
     machine.drain();
 }
+
+#[test]
+fn addresses_that_no_advert_keeps_in_mind_are_announced_again_and_again() {
+    let mut config = with_vmac();
+    let interval = Duration::from_secs(60);
+    config.instances[0].extra_announcements =
+        Some(crate::ExtraAnnouncements { interval, everywhere: false });
+    // As with `vmac_xmit_base`.
+    config.instances[0].advertise_from = None;
+    let mut machine = Machine::new(config);
+    machine.start(&[]);
+    made(&mut machine, "vrrp.51", OWN_LINK);
+    machine.wait(Duration::from_secs(20));
+    assert_eq!(announces(&machine.wait(Duration::from_secs(180))), 3);
+    machine.advert(200);
+    assert_eq!(announces(&machine.wait(Duration::from_secs(2))), 0);
+}
+
+#[test]
+fn what_takes_no_packets_is_blocked_before_it_is_held_and_freed_at_the_end() {
+    let mut config = config(vec![instance("V", 51, ADDRESS)]);
+    config.instances[0].accept = false;
+    let mut machine = Machine::new(config.clone());
+    let outputs = machine.start(&[]);
+    let block = |addresses: &[IpAddr]| Output::Block {
+        firewall: crate::Firewall::default(),
+        addresses: addresses.iter().map(|ip| (*ip, "eth0".into())).collect(),
+    };
+    assert_eq!(outputs[0], block(&[ADDRESS]));
+    assert!(!machine.wait(Duration::from_secs(4)).contains(&block(&[ADDRESS])), "once is enough");
+    machine.input(Input::Release);
+    assert!(machine.wait(Duration::from_secs(4)).contains(&block(&[])));
+
+    let mut machine = Machine::new(config.clone());
+    machine.start(&[]);
+    config.firewall.table = "mine".to_owned();
+    machine.brain.reconfigure(machine.now, config.clone());
+    let outputs = machine.drain();
+    assert_eq!(outputs[0], block(&[]), "the old table goes");
+    config.instances[0].accept = true;
+    machine.brain.reconfigure(machine.now, config);
+    let freed =
+        |output: &Output| matches!(output, Output::Block { addresses, .. } if addresses.is_empty());
+    assert!(machine.drain().iter().any(freed));
+}
+
+#[test]
+fn an_owner_takes_packets_whatever_the_file_says() {
+    let mut config = config(vec![instance("V", 51, ADDRESS)]);
+    config.instances[0].accept = false;
+    config.instances[0].router.priority = Priority::OWNER;
+    let outputs = Machine::new(config).start(&[]);
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Block { .. })));
+}
