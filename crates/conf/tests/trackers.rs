@@ -193,3 +193,41 @@ fn a_rule_needs_an_action_and_a_place() {
         assert_eq!(codes(&rules(&format!("from 192.0.2.0/24 {sound}"))), [], "{sound}");
     }
 }
+
+#[test]
+fn weights_of_members_are_dropped_unless_the_group_keeps_them() {
+    let scripts = "vrrp_script check {\n script /bin/true\n weight -20\n}\ntrack_file load {\n file /run/load\n}\n\
+                   track_file own {\n file /run/own\n weight 2\n}\n";
+    let lists = " track_script {\n check\n }\n track_file {\n load\n own\n }\n track_interface {\n eth1 weight 5\n }";
+    let members = named("A", 51, lists) + &named("B", 52, "");
+    let drops = load(&(scripts.to_owned() + &group("G", "A B") + &members));
+    let dropped = drops.diagnostics.iter().filter(|found| found.code == Code::GroupWeight);
+    assert_eq!(dropped.count(), 4);
+    let model = drops.model.expect("runs");
+    let trackers = &model.failover.instances[0].trackers;
+    assert!(trackers.scripts.is_empty());
+    assert_eq!(trackers.files.len(), 1, "the one with a weight of its own is gone");
+    assert_eq!((trackers.files[0].weight.value, trackers.interfaces[0].weight.value), (0, 0));
+    assert_eq!(model.failover.groups[0].members, ["A".into(), "B".into()]);
+    let keeps = group("G", "A B").replace("}\n}\n", "}\n sync_group_tracking_weight\n}\n");
+    let model = load(&(scripts.to_owned() + &keeps + &members)).model.expect("runs");
+    let trackers = &model.failover.instances[0].trackers;
+    assert_eq!((trackers.scripts.len(), trackers.files.len()), (1, 2));
+    assert_eq!(trackers.interfaces[0].weight.value, 5);
+}
+
+#[test]
+fn a_file_s_block_comes_to_its_path_its_factor_and_its_first_contents() {
+    let text =
+        "track_file load {\n file /run/load\n weight -3 reverse\n init_file 7 overwrite\n}\n";
+    let follower = instance(" track_file {\n load\n }");
+    let model = load(&(text.to_owned() + &follower)).model.expect("runs");
+    let file = &model.files[0];
+    assert_eq!(file.path.to_str(), Some("/run/load"));
+    let init = file.init.expect("given");
+    assert_eq!((init.value, init.overwrite), (7, true));
+    let weight = model.failover.instances[0].trackers.files[0].weight;
+    assert_eq!((weight.value, weight.reverse), (-3, true));
+    let unused = load(&(text.to_owned() + &instance(""))).model.expect("runs");
+    assert!(unused.files.is_empty(), "nobody asks for it");
+}

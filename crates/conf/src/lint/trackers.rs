@@ -1,4 +1,4 @@
-//! Trackers that are not active yet: what they lack, and who follows them.
+//! Trackers by name: what they lack, and who follows them.
 
 use std::{collections::BTreeMap, net::IpAddr};
 

@@ -477,3 +477,25 @@ fn a_group_is_adopted_whole_or_not_at_all() {
         assert!(states.clone().all(|state| state == expected), "{:?}", states.collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn what_the_group_follows_counts_for_every_member() {
+    let mut config = node(&[200, 200]);
+    let weight = crate::Weight { value: 1, reverse: false };
+    config.groups[0].trackers.files.push(crate::TrackFile { file: "f".into(), weight });
+    let mut net = Net::new(vec![config, node(&[100, 100])], 1);
+    (0..2).for_each(|machine| net.start(machine));
+    net.run(SETTLED);
+    assert_eq!(net.masters(), [0]);
+    let file = |value| Input::File { name: "f".into(), value };
+    net.input(0, file(-150));
+    let priorities = net.machines[0].snapshot().into_iter().map(|i| i.router.priority.get());
+    assert!(priorities.eq([50, 50]));
+    net.run(SETTLED);
+    net.stays(1);
+    net.input(0, file(-254));
+    assert_eq!(net.machines[0].snapshot()[0].faults, [Fault::File("f".into())]);
+    net.input(0, file(0));
+    net.run(SETTLED);
+    net.stays(0);
+}

@@ -22,4 +22,5 @@ mod routing;
 mod scenarios;
 mod surroundings;
 mod this_host;
+mod trackers;
 mod vmac;
