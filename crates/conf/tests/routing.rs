@@ -21,7 +21,7 @@ fn entries(block: &str, lines: &str) -> Vec<RoutingEntry> {
         .filter(|found| found.code != Code::RuleIncomplete)
         .map(|found| &found.message)
         .collect();
-    assert_eq!(bad, [] as [&str; 0], "{lines}");
+    assert!(bad.is_empty(), "{lines}: {bad:?}");
     let statics = loaded.model.expect("a model").failover.statics;
     statics.routing.into_iter().map(|entry| entry.what).collect()
 }
