@@ -228,3 +228,15 @@ fn nodes_whose_keys_do_not_fit_are_told() {
     assert!(differs("key 2 KEY\n active_key 2"));
     assert!(differs("key 1 KEY\n active_key 1\n mode receive-only"));
 }
+
+#[test]
+fn strict_mode_enforces_signatures_and_knows_no_password() {
+    let block = " strict_mode\n auth_hmac {\n key 1 KEY\n active_key 1\n mode permissive\n }";
+    let loaded = load(&instance(block).replace("KEY", TEXT));
+    expect(&loaded, Code::StrictMode, 9, "permissive", "mode enforce");
+    assert_eq!(hmac(&loaded).mode, Mode::Enforce);
+    let block = " strict_mode\n version 2\n authentication {\n auth_type AH\n auth_pass x\n }";
+    let loaded = with(block);
+    expect(&loaded, Code::StrictMode, 7, "authentication", "delete");
+    assert_eq!(authentication(&loaded), Authentication::None);
+}

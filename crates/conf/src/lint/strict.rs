@@ -37,6 +37,12 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
             let found = Diagnostic::warning(Code::StrictMode, word.span, message);
             push(found.hint("delete it, or switch strict mode off"));
         }
+        if let Some(word) = lenient_mode(lines) {
+            let message =
+                format!("strict mode signs and wants signed adverts; `{}` is not used", word.text);
+            let found = Diagnostic::warning(Code::StrictMode, word.span, message);
+            push(found.hint("write `mode enforce`, or switch strict mode off"));
+        }
         if let Some(found) = not_owner(lines) {
             push(found);
         }
@@ -46,6 +52,12 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
             push(found.hint("list an address of fe80::/10 first, the same on every node"));
         }
     }
+}
+
+/// A mode of `auth_hmac` that sends or accepts unsigned adverts.
+fn lenient_mode(lines: &[Statement]) -> Option<&Word> {
+    let mode = last(last(lines, &["auth_hmac"])?.statements(), &["mode"]).and_then(value)?;
+    matches!(mode.text.as_str(), "permissive" | "receive-only").then_some(mode)
 }
 
 /// A MAC address of the file's own.
