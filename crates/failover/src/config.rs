@@ -59,6 +59,9 @@ pub struct InstanceConfig {
     pub advertise_from: Option<InterfaceName>,
     /// Addresses to hold as master: `virtual_ipaddress`, then `virtual_ipaddress_excluded`.
     pub addresses: Vec<VirtualAddress>,
+    /// The other addresses of a network stay on its interfaces when the first one goes
+    /// (`promote_secondaries`).
+    pub promote_secondaries: bool,
     /// Routes and rules to hold as master: `virtual_routes`, then `virtual_rules`.
     pub routing: Vec<RoutingEntry>,
     /// What it follows.
@@ -86,6 +89,7 @@ impl InstanceConfig {
             accept: true,
             extra_announcements: None,
             addresses: Vec::new(),
+            promote_secondaries: false,
             routing: Vec::new(),
             trackers: Trackers::default(),
         }

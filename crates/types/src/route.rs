@@ -225,6 +225,6 @@ impl Route {
 
     /// The interfaces that it names.
     pub fn interfaces(&self) -> impl Iterator<Item = &InterfaceName> {
-        self.hops.iter().filter_map(|hop| hop.interface.as_ref())
+        self.hops.iter().filter_map(|hop| hop.interface.as_ref()).chain(&self.vrf)
     }
 }

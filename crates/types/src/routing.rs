@@ -80,7 +80,9 @@ impl fmt::Display for Route {
                 write!(f, " dev {interface}")?;
             }
         }
-        if self.table != Self::MAIN {
+        if let Some(vrf) = &self.vrf {
+            write!(f, " vrf {vrf}")?;
+        } else if self.table != Self::MAIN {
             write!(f, " table {}", self.table)?;
         }
         if let Some(metric) = self.metric {

@@ -59,6 +59,7 @@ pub(super) struct Draft {
     pub(super) excluded: Vec<(Option<Word>, VirtualAddress)>,
     /// Routes, then rules.
     pub(super) routes: Vec<RoutingEntry>,
+    pub(super) promote_secondaries: bool,
     pub(super) rules: Vec<RoutingEntry>,
     /// Where each address is listed.
     pub(super) listed: BTreeMap<IpAddr, Span>,
@@ -137,6 +138,7 @@ impl Lowering<'_> {
             addresses_span: None,
             excluded: Vec::new(),
             routes: Vec::new(),
+            promote_secondaries: false,
             rules: Vec::new(),
             listed: BTreeMap::new(),
             no_address_wanted: false,
@@ -207,6 +209,7 @@ impl Lowering<'_> {
             "advert_int" => draft.advert_interval = read.time().or(draft.advert_interval),
             "virtual_ipaddress" => self.addresses(draft, keyword, statement),
             "virtual_ipaddress_excluded" => self.excluded_addresses(draft, keyword, statement),
+            "promote_secondaries" => draft.promote_secondaries = true,
             "virtual_routes" => {
                 let lines = self.routes(keyword, statement);
                 draft.routes.extend(lines.into_iter().map(|(entry, _)| entry));

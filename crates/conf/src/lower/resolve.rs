@@ -90,6 +90,7 @@ impl Lowering<'_> {
             track_primary: draft.track_primary,
             detect_conflicts: self.defaults.detect_conflicts,
             addresses,
+            promote_secondaries: draft.promote_secondaries,
             routing: draft.routes.into_iter().chain(draft.rules).collect(),
             trackers,
         });

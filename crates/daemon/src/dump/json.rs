@@ -157,7 +157,7 @@ impl Subject<'_> {
             base_priority: router.priority.get(),
             effective_priority: state.router.priority.get(),
             vipset: state.holds,
-            promote_secondaries: false,
+            promote_secondaries: config.promote_secondaries,
             adver_int: interval(router.advert_interval.centis()),
             master_adver_int: interval(state.router.master_interval.centis()),
             accept: 1,

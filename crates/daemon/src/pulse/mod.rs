@@ -5,6 +5,7 @@ mod agenda;
 mod bfd;
 mod pace;
 mod routing;
+mod secondaries;
 mod source;
 mod vmac;
 mod world;
@@ -165,10 +166,12 @@ impl<'a> Pulse<'a> {
         let _ = process::lock_memory();
         let (pace, refused) = Pace::take(&running, realtime_priority);
         let now = clock::now();
+        let mut world = World::open(vmac::OwnLinks::new(originals), poll.registry())?;
+        world.keep_secondaries(&config);
         let mut pulse = Self {
             brain: Brain::new(config, now),
             pace,
-            world: World::open(vmac::OwnLinks::new(originals), poll.registry())?,
+            world,
             bfd: bfd::Sockets::new(poll.registry()),
             agenda: Agenda::default(),
             channel,
@@ -272,6 +275,7 @@ impl<'a> Pulse<'a> {
             self.work();
             self.flush()?;
         }
+        self.world.end();
         // Bounded by the supervisor's patience, not ours: whatever it can't take is lost.
         let _ = self.channel.flush();
         Ok(0)
@@ -413,6 +417,7 @@ impl<'a> Pulse<'a> {
             // Whoever comes after us gets the new configuration.
             ToPulse::Reload(_) if self.releasing => {}
             ToPulse::Reload(config) => {
+                self.world.keep_secondaries(&config);
                 self.brain.reconfigure(clock::now(), config);
                 self.drain();
             }

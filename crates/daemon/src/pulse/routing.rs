@@ -12,8 +12,8 @@ use standfast_types::{Prefix, Route, RoutingEntry, Rule};
 /// Routes and rules that we have installed.
 #[derive(Debug, Default)]
 pub(super) struct Routing {
-    /// By table and destination.
-    routes: BTreeMap<(u32, Prefix), BTreeSet<Route>>,
+    /// By destination.
+    routes: BTreeMap<Prefix, BTreeSet<Route>>,
     /// By preference.
     rules: BTreeMap<u32, BTreeSet<Rule>>,
     /// Those to which the kernel's last answer was a refusal.
@@ -86,7 +86,7 @@ impl Routing {
         gone: &RouteReport,
         index_of: IndexOf<'_>,
     ) -> Option<Input<'static>> {
-        let known = self.routes.get(&(gone.table, gone.destination))?;
+        let known = self.routes.get(&gone.destination)?;
         let route = known.iter().find(|route| gone.is(route, index_of))?;
         Some(Input::EntryGone { entry: RoutingEntry::Route(Box::new(route.clone())) })
     }
@@ -101,7 +101,7 @@ impl Routing {
     fn note(&mut self, entry: &RoutingEntry) {
         match entry {
             RoutingEntry::Route(route) => {
-                let known = self.routes.entry(place(route)).or_default();
+                let known = self.routes.entry(route.destination.network()).or_default();
                 known.insert((**route).clone());
             }
             RoutingEntry::Rule(rule) => {
@@ -114,7 +114,7 @@ impl Routing {
         self.refused.remove(entry);
         match entry {
             RoutingEntry::Route(route) => {
-                if let Some(known) = self.routes.get_mut(&place(route)) {
+                if let Some(known) = self.routes.get_mut(&route.destination.network()) {
                     known.remove(route.as_ref());
                 }
             }
@@ -125,8 +125,4 @@ impl Routing {
             }
         }
     }
-}
-
-fn place(route: &Route) -> (u32, Prefix) {
-    (route.table, route.destination.network())
 }

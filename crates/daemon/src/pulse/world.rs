@@ -6,7 +6,7 @@ use std::{
 };
 
 use standfast_conf::{Buffer, Running};
-use standfast_failover::{Input, Output};
+use standfast_failover::{Config, Input, Output};
 use standfast_kernel::{
     Class, Error,
     arp_socket::ArpSocket,
@@ -27,6 +27,7 @@ use standfast_wire::{arp, neighbour};
 use super::{
     agenda::{Lease, Place},
     routing::Routing,
+    secondaries::Secondaries,
     source::Source,
     vmac::OwnLinks,
 };
@@ -73,6 +74,7 @@ pub(crate) struct World {
     pub(super) ports: BTreeMap<IfIndex, Port>,
     pub(super) own_links: OwnLinks,
     routing: Routing,
+    secondaries: Secondaries,
     /// What the brain was told about addresses: whether they are ours.
     addresses: BTreeMap<Place, bool>,
 }
@@ -89,6 +91,7 @@ impl World {
             registry,
             ports: BTreeMap::new(),
             own_links,
+            secondaries: Secondaries::default(),
             routing: Routing::default(),
             addresses: BTreeMap::new(),
         })
@@ -362,8 +365,21 @@ impl World {
         port.mac = link.mac;
         port.made_on = link.parent.map(|parent| (link.kind, parent));
         port.name.clone_from(&link.name);
+        let name = link.name.as_str().into();
+        self.secondaries.see(link.index, &name, &mut self.netlink);
         let running = link.up && link.running;
-        Input::Link { index: link.index, name: link.name.as_str().into(), running }
+        Input::Link { index: link.index, name, running }
+    }
+
+    /// The interfaces of a new configuration that ask for `promote_secondaries`.
+    pub(super) fn keep_secondaries(&mut self, config: &Config) {
+        let links = self.ports.iter().map(|(index, port)| (*index, port.name.as_str().into()));
+        self.secondaries.reconfigure(config, &mut self.netlink, links);
+    }
+
+    /// Gives the machine back as it was.
+    pub(super) fn end(&mut self) {
+        self.secondaries.end(&mut self.netlink);
     }
 
     fn link_gone(&mut self, index: IfIndex) -> Input<'static> {

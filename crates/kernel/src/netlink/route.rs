@@ -1,6 +1,6 @@
 //! Routes: install, delete, list, and the report of one that changed.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use standfast_types::{
     Encap, IfIndex, InterfaceName, MetricKind, NextHop, Placement, Prefix, Realms, Route,
@@ -9,6 +9,7 @@ use standfast_types::{
 
 use super::{
     address::{AF_INET, AF_INET6},
+    link::IFLA_LINKINFO,
     message::{Message, attributes, ip_address, u16_at, u32_at},
     socket::{
         NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE,
@@ -41,6 +42,8 @@ const RTA_ENCAP_TYPE: u16 = 21;
 const RTA_ENCAP: u16 = 22;
 const RTA_EXPIRES: u16 = 23;
 const RTA_TTL_PROPAGATE: u16 = 26;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VRF_TABLE: u16 = 1;
 const RTAX_LOCK: u16 = 1;
 const RTAX_CC_ALGO: u16 = 16;
 const RTNH_F_ONLINK: u8 = 4;
@@ -79,7 +82,7 @@ impl RouteReport {
     pub fn is(&self, route: &Route, index_of: IndexOf<'_>) -> bool {
         let six = route.destination.address().is_ipv6();
         let same = self.kind == kind_number(route.kind)
-            && self.table == route.table
+            && (self.table == route.table || route.vrf.is_some())
             && self.protocol == route.protocol.unwrap_or(OUR_ROUTES)
             && self.metric == route.metric.unwrap_or(if six { IP6_METRIC } else { 0 })
             && self.tos == route.tos
@@ -103,6 +106,7 @@ impl Netlink {
     /// says.
     pub fn add_route(&mut self, route: &Route, index_of: IndexOf<'_>) -> Result<(), Error> {
         let operation = "add a route";
+        let route = &*self.in_its_vrf(operation, route, index_of)?;
         // For IPv6, a route with several ways is several routes: what is left of it is replaced.
         let several = route.hops.len() > 1 && route.destination.address().is_ipv6();
         let flags = match route.placement {
@@ -126,6 +130,7 @@ impl Netlink {
     /// `Gone` when it is not there (any more).
     pub fn delete_route(&mut self, route: &Route, index_of: IndexOf<'_>) -> Result<(), Error> {
         let operation = "delete a route";
+        let route = &*self.in_its_vrf(operation, route, index_of)?;
         let message = Message::new(RTM_DELROUTE, NLM_F_REQUEST | NLM_F_ACK);
         let message = identity(header(message, route, RT_SCOPE_NOWHERE), route);
         // Of an interface that is gone or has another name now the rest has to do.
@@ -134,6 +139,22 @@ impl Netlink {
             Err(_) => message,
         };
         self.request(operation, message)
+    }
+
+    /// The route with the table of its VRF.
+    fn in_its_vrf<'r>(
+        &mut self,
+        operation: &'static str,
+        route: &'r Route,
+        index_of: IndexOf<'_>,
+    ) -> Result<Cow<'r, Route>, Error> {
+        let Some(vrf) = &route.vrf else { return Ok(Cow::Borrowed(route)) };
+        let index = index_of(vrf).ok_or_else(|| missing(operation, vrf))?;
+        let table = self.link_detail(operation, index, |bytes| {
+            let data = inside(inside(bytes, IFLA_LINKINFO)?, IFLA_INFO_DATA)?;
+            u32_at(inside(data, IFLA_VRF_TABLE)?, 0)
+        })?;
+        Ok(Cow::Owned(Route { table, ..route.clone() }))
     }
 
     /// All routes of one maker in this namespace.
@@ -331,6 +352,10 @@ fn tunnel_header(mut message: Message, tunnel: &Tunnel, [ttl, tos]: [u16; 2]) ->
         Some(flags) => message.attribute(6, &flags.to_ne_bytes()),
         None => message,
     }
+}
+
+fn inside(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
 }
 
 fn missing(operation: &'static str, interface: &InterfaceName) -> Error {

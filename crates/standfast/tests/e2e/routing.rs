@@ -8,7 +8,9 @@ use standfast_lab::{
     topology::{InterfacePlan, NodePlan, Plan, Topology},
 };
 
-use crate::common::{KEEPALIVED, STANDFAST, in_sandbox, logged, run, say, seconds, text, wait_for};
+use crate::common::{
+    KEEPALIVED, STANDFAST, in_sandbox, instance, logged, run, say, seconds, text, wait_for,
+};
 
 /// Two machines alike, each on networks of its own.
 fn twins() -> anyhow::Result<Stage> {
@@ -158,6 +160,29 @@ fn what_somebody_removes_is_back_and_no_role_changes() {
             let now = all(stage)?;
             let is_route = |line: &&String| line.starts_with("unicast") && !line.contains(':');
             Ok(before.iter().filter(is_route).all(|line| now.contains(line)))
+        })
+    });
+}
+
+#[test]
+fn promote_secondaries_is_set_and_given_back() {
+    let name = "routing::promote_secondaries_is_set_and_given_back";
+    in_sandbox(name, &["/usr/sbin/ip"], || {
+        let mut stage = twins()?;
+        let asked = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";
+        anyhow::ensure!(run(&mut stage, "a", asked)? == ["0"]);
+        let address = Ipv4Addr::new(10, 80, 0, 100);
+        let configuration = instance(200, address, "promote_secondaries");
+        stage.start_standfast("a", &configuration)?;
+        wait_for(
+            &mut stage,
+            "it is set",
+            seconds(3),
+            |stage| Ok(run(stage, "a", asked)? == ["1"]),
+        )?;
+        stage.signal("a", "daemon", signal::SIGTERM)?;
+        wait_for(&mut stage, "it is as before", seconds(3), |stage| {
+            Ok(run(stage, "a", asked)? == ["0"])
         })
     });
 }
