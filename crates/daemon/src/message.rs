@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use standfast_bfd::Bond;
 use standfast_conf::Running;
 use standfast_failover::{Config, Event, InstanceSnapshot};
-use standfast_types::{BfdName, FileName, IfIndex, InstanceName, ScriptName};
+use standfast_types::{BfdName, FileName, IfIndex, InstanceName, Instant, ScriptName};
 
 use crate::dump::Dump;
 
@@ -22,7 +22,7 @@ pub(crate) enum ToPulse {
     /// The first message: begin.
     Begin {
         /// What to do.
-        config: Config,
+        config: Box<Config>,
         /// Real-time priority to run with, 1..=99.
         realtime_priority: Option<u8>,
         /// Nice value to run with, -20..=19.
@@ -31,6 +31,8 @@ pub(crate) enum ToPulse {
         running: Running,
         /// Instances that were master in a pulse that died a moment ago.
         adopt: BTreeSet<InstanceName>,
+        /// When that one was seen to be dead.
+        dead_since: Instant,
         /// States of scripts that are already known.
         scripts: BTreeMap<ScriptName, bool>,
         /// BFD sessions that were up in a pulse that died a moment ago: with whom, and what was agreed.

@@ -325,6 +325,17 @@ impl Brain {
         self.instances.get(name).is_some_and(|instance| instance.is_installed(&self.world))
     }
 
+    /// Whether an instance can go on as master after a process that died, and said nothing for so long:
+    /// its addresses are here, and no peer has missed it. Otherwise others may be master by now.
+    #[must_use]
+    pub fn can_adopt(&self, name: &InstanceName, silence: Duration) -> bool {
+        let in_time = |instance: &Instance| {
+            let router = &instance.router;
+            router.config().priority.is_owner() || silence <= router.leeway()
+        };
+        self.is_installed(name) && self.instances.get(name).is_some_and(in_time)
+    }
+
     /// Every instance as seen from outside, by name.
     #[must_use]
     pub fn snapshot(&self) -> Vec<InstanceSnapshot> {

@@ -469,16 +469,21 @@ impl Router {
         }
     }
 
+    /// How late a master's advert may be before a peer takes over: those of a lower priority wait at least
+    /// as long as we would, counted from our last advert.
+    #[must_use]
+    pub fn leeway(&self) -> Duration {
+        let Config { version, advert_interval, down_timer_adverts, .. } = self.config;
+        let hold = timers::master_down(version, self.priority, advert_interval, down_timer_adverts);
+        hold.saturating_sub(advert_interval.duration())
+    }
+
     /// A master that was silent for as long as its peers wait may have a successor: it must not say
     /// "I am master" before it has listened again.
     fn step_down_if_late(&mut self, now: Instant) {
         let State::Master(master) = &self.state else { return };
-        // Peers of a lower priority wait at least as long as we would, counted from our last advert.
-        let Config { version, advert_interval, down_timer_adverts, .. } = self.config;
-        let hold = timers::master_down(version, self.priority, advert_interval, down_timer_adverts);
-        let patience = hold.saturating_sub(advert_interval.duration());
         let by = now.saturating_since(master.advert_at);
-        if by > patience && !self.priority.is_owner() {
+        if by > self.leeway() && !self.priority.is_owner() {
             self.outputs.push_back(Output::LetGo);
             self.become_backup(now, Cause::Late { by }, 1);
         }

@@ -145,6 +145,7 @@ impl<'a> Pulse<'a> {
             nice,
             running,
             adopt,
+            dead_since,
             scripts,
             bonds,
             files,
@@ -169,7 +170,7 @@ impl<'a> Pulse<'a> {
         let mut world = World::open(vmac::OwnLinks::new(originals), poll.registry())?;
         world.keep_secondaries(&config);
         let mut pulse = Self {
-            brain: Brain::new(config, now),
+            brain: Brain::new(*config, now),
             pace,
             world,
             bfd: bfd::Sockets::new(poll.registry()),
@@ -204,7 +205,7 @@ impl<'a> Pulse<'a> {
         for (name, (neighbor, bond)) in bonds {
             pulse.input(Input::Bfd(BfdInput::Resume { name, neighbor, bond }));
         }
-        pulse.start(adopt);
+        pulse.start(adopt, dead_since);
         pulse.tell(&FromPulse::Running);
         for message in messages {
             pulse.handle_message(message);
@@ -235,12 +236,13 @@ impl<'a> Pulse<'a> {
         self.survey()
     }
 
-    fn start(&mut self, mut adopt: BTreeSet<InstanceName>) {
+    fn start(&mut self, mut adopt: BTreeSet<InstanceName>, dead_since: Instant) {
         self.brain.prepare(clock::now());
         self.drain();
-        // A lease that ran out says that pulse was gone for too long: others may be master.
-        adopt.retain(|name| self.brain.is_installed(name));
-        self.brain.start(clock::now(), &adopt);
+        let now = clock::now();
+        let silence = now.saturating_since(dead_since);
+        adopt.retain(|name| self.brain.can_adopt(name, silence));
+        self.brain.start(now, &adopt);
         self.drain();
     }
 

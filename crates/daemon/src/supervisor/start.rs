@@ -178,6 +178,7 @@ impl Supervisor {
             self.ready();
             return Ok(());
         }
+        let dead_since = clock::now();
         let (ours, theirs) = UnixStream::pair()?;
         let mut what = Spawn::new(["/proc/self/exe", PULSE_ARGUMENT]);
         what.argv0 = Some(OsString::from(&self.options.name));
@@ -189,12 +190,13 @@ impl Supervisor {
         let model = &self.configuration.model;
         // One that died already is seen by its exit.
         let _ = channel.send(&ToPulse::Begin {
-            config: delayed(model),
+            config: Box::new(delayed(model)),
             realtime_priority: model.global.realtime_priority,
             nice: model.global.nice,
             running: model.global.running.clone(),
             bonds,
             adopt,
+            dead_since,
             scripts: self.board.scripts(),
             files: self.files.values(),
             originals: self.originals.clone(),

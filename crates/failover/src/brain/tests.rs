@@ -207,6 +207,17 @@ fn an_adopted_instance_keeps_its_addresses_and_tells_its_peers() {
 }
 
 #[test]
+fn an_instance_is_adopted_only_while_no_peer_can_have_missed_it() {
+    let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
+    // Peers wait 3.6 s from the last advert, which was up to a second before the end.
+    for (millis, adopts) in [(2_609, true), (2_610, false)] {
+        let silence = Duration::from_millis(millis);
+        assert_eq!(machine.brain.can_adopt(&"V".into(), silence), adopts, "{millis}");
+    }
+}
+
+#[test]
 fn an_instance_that_cannot_be_adopted_leaves_nothing_behind() {
     let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
     machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
