@@ -190,7 +190,7 @@ impl Cluster {
 
     /// Starts the process of a machine.
     pub fn start(&mut self, machine: usize) {
-        self.with(machine, |m, now| m.start(now, BTreeSet::new()));
+        self.with(machine, Machine::start);
     }
 
     /// Whether a process runs on a machine.

@@ -54,7 +54,8 @@ pub(crate) fn draw(rng: &mut Rng, cluster: &Cluster, on: usize, pace: Duration) 
     match rng.below(24) {
         0 => Fault::Crash,
         1..=4 => Fault::Start,
-        5 | 6 => Fault::Die(draw::share(rng, Duration::from_millis(20), 1000)),
+        5 => Fault::Die(draw::share(rng, Duration::from_millis(20), 1000)),
+        6 => Fault::Die(draw::share(rng, pace, 5000)),
         7 => Fault::Release,
         8 => Fault::Pause(draw::share(rng, pace, 1000), yes),
         9 => Fault::Pause(draw::share(rng, pace, 12_000), yes),

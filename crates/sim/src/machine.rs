@@ -49,6 +49,14 @@ struct Lease {
 }
 
 #[derive(Debug)]
+struct Respawn {
+    since: Instant,
+    at: Instant,
+    /// What it was master of.
+    masters: BTreeSet<InstanceName>,
+}
+
+#[derive(Debug)]
 struct Pause {
     since: Instant,
     until: Instant,
@@ -65,8 +73,8 @@ pub(crate) struct Machine {
     brain: Option<Brain>,
     pause: Option<Pause>,
     releasing: bool,
-    /// When the supervisor starts a new process, and what that one goes on with.
-    respawn: Option<(Instant, BTreeSet<InstanceName>)>,
+    /// The supervisor starts a new process.
+    respawn: Option<Respawn>,
     /// Of each of [`INTERFACES`].
     carriers: [bool; 2],
     leases: Vec<Lease>,
@@ -119,7 +127,11 @@ impl Machine {
     }
 
     /// Starts a process in the place of whatever ran.
-    pub(crate) fn start(&mut self, now: Instant, mut adopt: BTreeSet<InstanceName>) {
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.start_after(now, None);
+    }
+
+    fn start_after(&mut self, now: Instant, died: Option<Respawn>) {
         self.crash();
         let mut brain = Brain::new(self.config.clone(), now);
         for ((index, name), running) in INTERFACES.into_iter().zip(self.carriers) {
@@ -133,7 +145,11 @@ impl Machine {
             let input = Input::Address { index, address: lease.address, ours: true };
             brain.handle_input(now, input);
         }
-        adopt.retain(|name| brain.is_installed(name));
+        let mut adopt = BTreeSet::new();
+        if let Some(Respawn { since, masters, .. }) = died {
+            adopt = masters;
+            adopt.retain(|name| brain.can_adopt(name, now.saturating_since(since)));
+        }
         self.happenings.push(Happening::Started { adopting: !adopt.is_empty() });
         self.configured(&[]);
         brain.start(now, &adopt);
@@ -158,7 +174,7 @@ impl Machine {
         let masters = self.masters();
         if self.brain.is_some() && !self.releasing {
             self.crash();
-            self.respawn = Some((now + respawn, masters));
+            self.respawn = Some(Respawn { since: now, at: now + respawn, masters });
         }
     }
 
@@ -226,7 +242,7 @@ impl Machine {
             Some(pause) => Some(pause.until),
             None => self.brain.as_ref().and_then(Brain::next_deadline),
         };
-        let respawn = self.respawn.as_ref().map(|(at, _)| *at);
+        let respawn = self.respawn.as_ref().map(|respawn| respawn.at);
         self.leases.iter().map(|lease| lease.until).chain(process).chain(respawn).min()
     }
 
@@ -236,8 +252,8 @@ impl Machine {
                 self.changes.push_back(Change::Gone(address));
             }
         }
-        if let Some((_, adopt)) = self.respawn.take_if(|(at, _)| *at <= now) {
-            self.start(now, adopt);
+        if let Some(respawn) = self.respawn.take_if(|respawn| respawn.at <= now) {
+            self.start_after(now, Some(respawn));
         }
         match &self.pause {
             Some(pause) if pause.until <= now => self.wake(now),

@@ -109,6 +109,9 @@ impl Run {
         }
         let rests = self.heal();
         let Bounds { converge, quiet } = self.bounds();
+        // A claim under way may outlive its sender, and unseat who would have stayed.
+        let way = self.cluster.reach();
+        self.cluster.run_for(2 * way);
         let expected = self.expected(&rests);
         self.cluster.let_clients_ask();
         self.cluster.run_for(converge);

@@ -2,10 +2,12 @@
 //!
 //! A master that did nothing for longer than any peer waits (missed adverts and the longest skew, by its
 //! own settings) may have a successor: it must leave MASTER, and so listen, before it sends an advert that
-//! says otherwise. The owner of an address (priority 255) waits for nobody.
+//! says otherwise. The same holds for one whose process died, and whose next process took so long to begin:
+//! it must not adopt. The owner of an address (priority 255) waits for nobody.
 
 use std::time::Duration;
 
+use standfast_types::Instant;
 use standfast_vrrp::StateName;
 
 use crate::trace::Happening;
@@ -16,6 +18,10 @@ const OWNER: u8 = 255;
 pub(crate) struct Lateness {
     /// Of each machine, of each instance.
     members: Vec<Vec<Member>>,
+    /// Of each machine: since when it is dead.
+    died: Vec<Instant>,
+    /// Of each machine: how long it was dead, while its new process begins.
+    dead_for: Vec<Option<Duration>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,15 +34,31 @@ struct Member {
 
 impl Lateness {
     pub(crate) fn new(machines: usize, instances: usize) -> Self {
-        Self { members: vec![vec![Member::default(); instances]; machines] }
+        Self {
+            members: vec![vec![Member::default(); instances]; machines],
+            died: vec![Instant::ZERO; machines],
+            dead_for: vec![None; machines],
+        }
     }
 
-    pub(crate) fn observe(&mut self, machine: usize, what: &Happening) -> Option<String> {
+    pub(crate) fn observe(
+        &mut self,
+        at: Instant,
+        machine: usize,
+        what: &Happening,
+    ) -> Option<String> {
         let members = self.members.get_mut(machine)?;
+        let (died, dead_for) = (self.died.get_mut(machine)?, self.dead_for.get_mut(machine)?);
         match *what {
-            Happening::Started { .. } | Happening::Crashed => {
+            Happening::Started { adopting } => {
+                *dead_for = adopting.then(|| at.saturating_since(*died));
                 members.iter_mut().for_each(|member| *member = Member::default());
             }
+            Happening::Crashed => {
+                *died = at;
+                members.iter_mut().for_each(|member| *member = Member::default());
+            }
+            Happening::Settled => *dead_for = None,
             Happening::Configured(settings) => {
                 let member = members.get_mut(settings.instance)?;
                 member.patience = settings.patience;
@@ -54,8 +76,11 @@ impl Lateness {
                 }
             }
             Happening::Sent { instance, priority } => {
-                let lies = priority > 0 && members.get(instance)?.must_listen;
-                return lies.then(|| format!("V{instance}: was late, and did not listen"));
+                let member = members.get(instance)?;
+                let dead = dead_for.is_some_and(|dead_for| dead_for > member.patience);
+                let lies = member.must_listen || (dead && member.priority != OWNER);
+                return (lies && priority > 0)
+                    .then(|| format!("V{instance}: was late, and did not listen"));
             }
             Happening::Paused
             | Happening::Released
@@ -63,7 +88,6 @@ impl Lateness {
             | Happening::Added(_)
             | Happening::Gone(_)
             | Happening::Announced(_)
-            | Happening::Settled
             | Happening::Said(_)
             | Happening::Befell(_) => {}
         }
@@ -90,7 +114,24 @@ mod tests {
             MASTER,
             Happening::Woke { slept },
         ];
-        first.iter().chain(then).any(|what| lateness.observe(0, what).is_some())
+        let mut all = first.iter().chain(then);
+        all.any(|what| lateness.observe(Instant::ZERO, 0, what).is_some())
+    }
+
+    #[test]
+    fn a_process_that_begins_late_must_not_adopt() {
+        let second = Duration::from_secs(1);
+        for (dead_for, broken) in [(4, false), (5, true)] {
+            let mut lateness = Lateness::new(1, 1);
+            let begin = Instant::ZERO + dead_for * second;
+            let (interval, skew, patience) = (second, second, 4 * second);
+            let settings = Settings { instance: 0, interval, patience, skew, addresses: 1 };
+            lateness.observe(Instant::ZERO, 0, &Happening::Crashed);
+            lateness.observe(begin, 0, &Happening::Started { adopting: true });
+            lateness.observe(begin, 0, &Happening::Configured(settings));
+            let sent = Happening::Sent { instance: 0, priority: 100 };
+            assert_eq!(lateness.observe(begin, 0, &sent).is_some(), broken);
+        }
     }
 
     #[test]

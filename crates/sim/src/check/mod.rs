@@ -65,7 +65,7 @@ impl Checkers {
         let broken = self
             .addresses
             .observe(at, machine, what)
-            .or_else(|| self.lateness.observe(machine, what))
+            .or_else(|| self.lateness.observe(at, machine, what))
             .or_else(|| self.together.observe(machine, what));
         self.report(at, machine, broken);
     }
