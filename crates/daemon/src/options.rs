@@ -23,6 +23,8 @@ pub struct Options {
     pub pulse_pid_file: Option<PathBuf>,
     /// Whether VRRP runs at all (`--check` alone switches it off).
     pub vrrp: bool,
+    /// Whether the BFD sessions of the file run (`--no_bfd` clears it).
+    pub bfd: bool,
     /// Start pulse again when it dies (`--dont-respawn` clears it).
     pub respawn: bool,
     /// Leave SIGINT to a debugger (`--ignore-sigint`).
@@ -55,6 +57,7 @@ impl Options {
             pid_file: None,
             pulse_pid_file: None,
             vrrp: true,
+            bfd: true,
             respawn: true,
             ignore_interrupt: false,
             include_check: false,

@@ -37,6 +37,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -G, --no-syslog              do not log to syslog
   -P, --vrrp                   VRRP only
   -C, --check                  health checks only
+  -B, --no_bfd                 no BFD
   -R, --dont-respawn           end when a child ends
   -i, --config-id=ID           id for @id conditions in the configuration
   -p, --pid=FILE               pid file of the supervisor (/run/keepalived.pid)
@@ -50,7 +51,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -v, --version                version
   -h, --help                   this text
 
-Accepted, and said at start to be without effect in this version: -a -A -b -B -c -e -g -I -L -M -O -V -x.
+Accepted, and said at start to be without effect in this version: -a -A -b -c -e -g -I -L -M -O -V -x.
 ";
 
 /// What the options ask for.
@@ -118,6 +119,7 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('G') | Arg::Long("no-syslog") => options.syslog = None,
             Arg::Short('P') | Arg::Long("vrrp") => vrrp_only = true,
             Arg::Short('C') | Arg::Long("check") => checks_only = true,
+            Arg::Short('B') | Arg::Long("no_bfd") => options.bfd = false,
             Arg::Short('R') | Arg::Long("dont-respawn") => options.respawn = false,
             Arg::Short('i') | Arg::Long("config-id") => {
                 options.config_id = Some(parser.value()?.string()?);
@@ -226,8 +228,7 @@ pub const INACTIVE: &[Inactive] = &[
         Takes::Value,
         "health checks are not active in this version",
     ),
-    inactive(Some('b'), "bfd_pid", Takes::Value, "BFD is not active in this version"),
-    inactive(Some('B'), "no_bfd", Takes::Nothing, "BFD is not active in this version anyway"),
+    inactive(Some('b'), "bfd_pid", Takes::Value, "BFD runs in the VRRP process"),
     inactive(Some('x'), "snmp", Takes::Nothing, "SNMP is not active in this version"),
     inactive(Some('A'), "snmp-agent-socket", Takes::Value, "SNMP is not active in this version"),
     inactive(
@@ -357,6 +358,11 @@ mod tests {
     #[test]
     fn without_n_it_goes_to_the_background() {
         assert!(run(&[]).background);
+    }
+
+    #[test]
+    fn no_bfd_means_no_sessions() {
+        assert!(run(&[]).bfd && !run(&["-B"]).bfd);
     }
 
     #[test]

@@ -52,6 +52,9 @@ fn read_and_tell(options: &Options, log: &mut Log, copy: Option<&str>) -> Option
         }
     }
     let mut model = loaded.model?;
+    if !options.bfd {
+        model.failover.bfd.clear();
+    }
     if let Some(namespace) = &options.namespace {
         model.global.place.namespace = Some(namespace.clone());
     }
