@@ -107,7 +107,6 @@ impl Supervisor {
     fn run(&mut self) -> anyhow::Result<u8> {
         self.run_once("startup_script", |supervision| supervision.startup.as_ref());
         self.open_fifos();
-        self.start_pulse(Default::default(), Default::default())?;
         if self.options.vrrp {
             self.follow_files(&self.configuration.model.files.clone());
         }
