@@ -91,6 +91,7 @@ fn the_keys_are_exchanged_and_no_advert_is_refused_meanwhile() {
     let name = "authentication::the_keys_are_exchanged_and_no_advert_is_refused_meanwhile";
     in_sandbox(name, &[], || {
         let mut stage = begin()?;
+        let socket = eavesdropper(&mut stage)?;
         let mut log = Vec::new();
         let steps: [(&[u8], u8); 3] = [(&[1, 2], 1), (&[1, 2], 2), (&[2], 2)];
         for (keys, active) in steps {
@@ -98,6 +99,8 @@ fn the_keys_are_exchanged_and_no_advert_is_refused_meanwhile() {
                 log.extend(reload(&mut stage, node, &configuration(priority, keys, active))?);
                 held_by(&mut stage, "a")?;
             }
+            // The number of the key stands behind 12 bytes of VRRPv3 and the type.
+            while record(&mut stage, &socket)?.get(13) != Some(&active) {}
         }
         for node in ["a", "b"] {
             log.extend(stage.log(node, "daemon")?);
