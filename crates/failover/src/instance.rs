@@ -173,6 +173,9 @@ impl Instance {
             let fresh: Vec<_> = fresh.filter_map(|a| self.announcement(a, world)).collect();
             self.queue.extend(fresh);
             self.announce_next(now, out);
+        } else if self.config.addresses != old.addresses {
+            // One that is new here may be left of a life before the last.
+            self.clean(world, out);
         }
         if self.config.router != old.router {
             self.router.reconfigure(now, self.config.router.clone());

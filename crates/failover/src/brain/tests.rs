@@ -218,6 +218,17 @@ fn an_instance_is_adopted_only_while_no_peer_can_have_missed_it() {
 }
 
 #[test]
+fn a_reload_that_brings_an_address_to_a_backup_removes_what_is_left_of_it() {
+    let mut machine = Machine::started(config(vec![instance("V", 51, ADDRESS)]));
+    let left = "192.0.2.101".parse().expect("an address");
+    machine.input(Input::Address { index: ETH0, address: left, ours: true });
+    let mut wanted = instance("V", 51, ADDRESS);
+    wanted.addresses.push(VirtualAddress::new(standfast_types::Prefix::host(left), "eth0".into()));
+    machine.brain.reconfigure(machine.now, config(vec![wanted]));
+    assert_eq!(removes(&machine.drain()), 1);
+}
+
+#[test]
 fn an_instance_that_cannot_be_adopted_leaves_nothing_behind() {
     let mut machine = Machine::new(config(vec![instance("V", 51, ADDRESS)]));
     machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
