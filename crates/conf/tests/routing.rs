@@ -44,7 +44,8 @@ fn the_lines_of_the_manual_become_routes() {
         192.168.112.0/24 via 192.168.100.254\n\
         blackhole 192.168.114.0/24\n\
         0.0.0.0/0 via 192.168.0.1 table 100\n\
-        192.168.100.0/24 table 6909 nexthop via 192.168.101.1 dev wlan0 onlink weight 1 nexthop via 192.168.101.2 dev wlan0 onlink weight 2\n\
+        192.168.100.0/24 table 6909 nexthop via 192.168.101.1 dev wlan0 onlink weight 1 \
+        nexthop via 192.168.101.2 dev wlan0 onlink weight 2\n\
         default via 192.0.2.1 table 5\n\
         inet6 default via fe80::1 dev eth0\n\
         default via 2001:db8::1";
@@ -65,7 +66,8 @@ fn the_lines_of_the_manual_become_routes() {
 #[test]
 fn the_lines_of_the_manual_become_rules() {
     let lines = "from 192.168.2.0/24 table 1 preference 5\n\
-        from 192.168.28.0/24 to 192.168.29.0/26 table 7 iif p33p1 oif wlan0 tos 22 fwmark 24/12 preference 39 realms 30/20 goto 40\n\
+        from 192.168.28.0/24 to 192.168.29.0/26 table 7 iif p33p1 oif wlan0 tos 22 fwmark 24/12 \
+        preference 39 realms 30/20 goto 40\n\
         to 1:2:3:4:5:6:7:0/112 from 7:6:5:4:3:2::/96 table 6908 uidrange 10000-19999 preference 0x28\n\
         not from 192.0.2.0/24 blackhole preference 41\n\
         inet6 iif eth0 l3mdev preference 42";

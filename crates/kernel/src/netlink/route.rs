@@ -98,8 +98,8 @@ impl RouteReport {
 }
 
 impl Netlink {
-    /// Installs a route. One that is there already is no error, unless it has to be
-    /// [`Placement::Alone`].
+    /// Installs a route. One that is there already is no error; an equal one of somebody else's is,
+    /// if it has to be [`Placement::Alone`].
     ///
     /// # Errors
     /// `Gone` when an interface that it names is; `Retry` while one is down; what else the kernel
@@ -119,7 +119,17 @@ impl Netlink {
         let message = header(Message::new(RTM_NEWROUTE, kind), route, route.scope.0);
         let message = hops(identity(message, route), route, index_of, operation)?;
         match self.request(operation, details(message, route)) {
-            Err(error) if error.is_there_already() && route.placement != Placement::Alone => Ok(()),
+            Err(error) if error.is_there_already() => match route.placement {
+                Placement::Prepend | Placement::Append => Ok(()),
+                Placement::Alone => {
+                    let known = self.routes(route.protocol.unwrap_or(OUR_ROUTES))?;
+                    if known.iter().any(|known| known.is(route, index_of)) {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
+                }
+            },
             answer => answer,
         }
     }

@@ -347,7 +347,9 @@ fn routes_of_all_kinds_read_back_as_what_was_asked_for() {
             }
         }
         let alone = Route { placement: Placement::Alone, ..wanted[0].clone() };
-        netlink.add_route(&alone, &index_of).expect_err("it is there");
+        netlink.add_route(&alone, &index_of).expect("it is there, and ours");
+        let theirs = Route { protocol: Some(4), ..alone };
+        netlink.add_route(&theirs, &index_of).expect_err("an equal one is there");
         for route in &wanted {
             netlink.delete_route(route, &index_of).expect("delete a route");
             let again = netlink.delete_route(route, &index_of).expect_err("it is gone");
