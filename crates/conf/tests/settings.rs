@@ -120,3 +120,27 @@ fn neighbour_advertisements_have_a_pace_of_their_own() {
     assert_eq!(gap(&six), Duration::from_millis(250));
     assert_eq!(gap(&instance("")), Duration::from_millis(500));
 }
+
+#[test]
+fn one_delay_of_an_interface_serves_both_directions_and_two_are_down_then_up() {
+    let top = "interface_up_down_delays {\n eth0 1.5\n eth1 2 0\n}";
+    let delays = model(top, "").failover.link_delays;
+    let of = |name: &str| {
+        let delays = delays[&standfast_types::InterfaceName::from(name)];
+        (delays.down.as_millis(), delays.up.as_millis())
+    };
+    assert_eq!((of("eth0"), of("eth1")), ((1500, 1500), (2000, 0)));
+}
+
+#[test]
+fn the_pace_of_a_group_of_interfaces_takes_the_place_of_the_instances_own() {
+    let group = |interface: &str| {
+        format!("garp_group {{\n garp_interval 0.5\n interfaces {{\n {interface} eth7\n }}\n}}")
+    };
+    let gap = |found: &Model| found.failover.instances[0].router.announcements.gap;
+    let found = model(&group("eth0"), "vrrp_garp_interval 2");
+    assert_eq!(found.failover.paces[0].interfaces.len(), 2);
+    assert_eq!(found.failover.paces[0].neighbour, Duration::from_millis(500));
+    assert_eq!(gap(&found), Duration::ZERO);
+    assert_eq!(gap(&model(&group("eth1"), "vrrp_garp_interval 2")), Duration::from_secs(2));
+}

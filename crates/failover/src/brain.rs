@@ -26,7 +26,9 @@ use crate::{
     instances::Instances,
     lease,
     listeners::{Listeners, Port},
+    pace::Paces,
     process::Processes,
+    settling::Settling,
     statics,
     tracker::ScriptState,
     world::World,
@@ -46,6 +48,8 @@ pub struct Brain {
     groups: Groups,
     bfd: Sessions,
     statics: statics::Held,
+    paces: Paces,
+    settling: Settling,
     world: World,
     /// What instances that are made later are told.
     clock: WallClock,
@@ -83,8 +87,18 @@ impl Brain {
     /// A brain that gathers facts until [`Self::start`].
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let Config { instances, scripts, groups, bfd, statics, startup_delay, firewall, processes } =
-            config;
+        let Config {
+            instances,
+            scripts,
+            groups,
+            bfd,
+            statics,
+            link_delays,
+            paces,
+            startup_delay,
+            firewall,
+            processes,
+        } = config;
         let lease_pace = lease::pace(instances.iter());
         let mut brain = Self {
             startup_delay,
@@ -102,6 +116,8 @@ impl Brain {
             groups: Groups::default(),
             bfd: Sessions::new(bfd, now.as_nanos()),
             statics: statics::Held::new(statics),
+            paces: Paces::new(&paces),
+            settling: Settling::new(link_delays),
             world: World::default(),
             clock: WallClock::default(),
             phase: Phase::Gathering,
@@ -147,6 +163,7 @@ impl Brain {
         let all = self.instances.slots().collect();
         self.evaluate_some(now, all, adopt);
         self.instances.schedule();
+        self.keep_pace(now);
     }
 
     /// The next thing to do. Call until `None` after every input.
@@ -164,6 +181,7 @@ impl Brain {
         let others = [delay, self.listeners.next_deadline(), self.bfd.next_deadline()];
         let others = others.into_iter().chain([self.statics.next_deadline()]).flatten();
         let others = others.chain(self.processes.next_deadline());
+        let others = others.chain(self.settling.next_deadline()).chain(self.paces.next_deadline());
         self.instances.next_deadline().into_iter().chain(others).min()
     }
 
@@ -172,6 +190,11 @@ impl Brain {
         if matches!(self.phase, Phase::Delayed(until) if until <= now) {
             self.phase = Phase::Running;
             self.evaluate(now);
+        }
+        for index in self.settling.take_due(now) {
+            if let (Some(name), Some(running)) = (self.world.name(index), self.world.state(index)) {
+                self.handle_link(now, index, name.clone(), !running);
+            }
         }
         self.listeners.handle_timeout(now, &self.instances, &mut self.outputs);
         let news = self.processes.handle_timeout(now, &mut self.outputs);
@@ -193,6 +216,7 @@ impl Brain {
         self.time_statics(now);
         self.instances.schedule();
         self.end_blocking();
+        self.keep_pace(now);
     }
 
     fn update_blocked(&mut self) {
@@ -210,24 +234,25 @@ impl Brain {
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         self.take(now, input);
         self.instances.schedule();
+        self.keep_pace(now);
+    }
+
+    fn keep_pace(&mut self, now: Instant) {
+        let parents = || self.instances.values().flat_map(Instance::parents).collect();
+        self.paces.regulate(now, &self.world, parents, &mut self.outputs);
     }
 
     fn take(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Datagram { index, datagram } => self.handle_datagram(now, index, datagram),
             Input::Link { index, name, running } => {
-                let old = self.world.name(index).cloned();
-                if self.world.set_link(index, name.clone(), running) {
-                    self.handle_switched(index, running);
-                    let names = old.into_iter().chain([name.clone()]);
-                    let slots = self.slots_of_link(index, names);
-                    self.evaluate_some(now, slots, &BTreeSet::new());
-                    self.relink(now, &name);
-                }
+                let running = self.settling.report(now, index, &name, running, &self.world);
+                self.handle_link(now, index, name, running);
             }
             Input::LinkGone { index } => {
                 let old = self.world.name(index).cloned();
                 self.world.remove_link(index);
+                self.settling.forget(index);
                 let slots = self.slots_of_link(index, old.into_iter());
                 for &slot in &slots {
                     if let Some(instance) = self.instances.at_mut(slot) {
@@ -302,6 +327,7 @@ impl Brain {
             }
             Input::Release => {
                 self.bfd.release(now, &mut self.outputs);
+                self.paces.clear();
                 for instance in self.instances.values_mut() {
                     instance.release(now, &self.world, &mut self.outputs);
                 }
@@ -366,6 +392,8 @@ impl Brain {
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         self.startup_delay = config.startup_delay;
         self.world.lease_pace = lease::pace(config.instances.iter());
+        self.settling.reconfigure(now, config.link_delays, &self.world);
+        self.paces.reconfigure(&config.paces, &mut self.outputs);
         self.statics.reconfigure(config.statics, &self.world, &mut self.outputs);
         self.world.statics = self.statics.addresses();
         self.blocking.firewall = config.firewall;
@@ -390,6 +418,7 @@ impl Brain {
         self.evaluate(now);
         self.update_listeners();
         self.instances.schedule();
+        self.keep_pace(now);
     }
 
     fn reconfigure_groups(&mut self, now: Instant, groups: Vec<crate::GroupConfig>) {
@@ -503,6 +532,17 @@ impl Brain {
             if instance.link_refused(now, name, error, taken, world, out) {
                 return self.evaluate_some(now, BTreeSet::from([slot]), &BTreeSet::new());
             }
+        }
+    }
+
+    fn handle_link(&mut self, now: Instant, index: IfIndex, name: InterfaceName, running: bool) {
+        let old = self.world.name(index).cloned();
+        if self.world.set_link(index, name.clone(), running) {
+            self.handle_switched(index, running);
+            let names = old.into_iter().chain([name.clone()]);
+            let slots = self.slots_of_link(index, names);
+            self.evaluate_some(now, slots, &BTreeSet::new());
+            self.relink(now, &name);
         }
     }
 

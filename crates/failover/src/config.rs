@@ -1,6 +1,6 @@
 //! What one machine is configured to hold, and on what that depends.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{
@@ -8,7 +8,7 @@ use standfast_types::{
     ScriptName, VirtualAddress,
 };
 
-use crate::{BfdConfig, Firewall, OwnLink, ProcessConfig, Statics};
+use crate::{BfdConfig, Firewall, LinkDelays, OwnLink, PaceGroup, ProcessConfig, Statics};
 
 /// The configuration of one machine's failover brain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub struct Config {
     pub bfd: Vec<BfdConfig>,
     /// What is held whatever the elections say.
     pub statics: Statics,
+    /// Interfaces whose changes count late (`interface_up_down_delays`).
+    pub link_delays: BTreeMap<InterfaceName, LinkDelays>,
+    /// Interfaces that share a pace of announcements (`garp_group`).
+    pub paces: Vec<PaceGroup>,
     /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
     pub startup_delay: Duration,
     /// Where the rules of `no_accept` stand.

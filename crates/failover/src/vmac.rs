@@ -171,6 +171,14 @@ impl Instance {
         index == heard || parent
     }
 
+    /// Its own interfaces that are there, and what they are made on.
+    pub(crate) fn parents(&self) -> impl Iterator<Item = (IfIndex, IfIndex)> {
+        self.links.iter().filter_map(|own| match own.stage {
+            Stage::There { index, parent } => Some((index, parent)),
+            Stage::Missing | Stage::Asked(_) | Stage::Refused { .. } => None,
+        })
+    }
+
     /// Whether an interface is one of its own.
     pub(crate) fn owns(&self, index: IfIndex) -> bool {
         self.links.iter().any(|own| own.index() == Some(index))

@@ -90,6 +90,11 @@ impl World {
         self.links.get(&index).map(|link| &link.name)
     }
 
+    /// Whether an interface that is there is running.
+    pub(crate) fn state(&self, index: IfIndex) -> Option<bool> {
+        self.links.get(&index).map(|link| link.running)
+    }
+
     pub(crate) fn index(&self, name: &InterfaceName) -> Option<IfIndex> {
         self.names.get(name).copied()
     }

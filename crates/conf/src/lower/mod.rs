@@ -12,6 +12,7 @@ mod global;
 mod group;
 mod instance;
 mod keyword;
+mod link;
 mod misfit;
 pub(crate) mod names;
 mod process;
@@ -158,6 +159,8 @@ impl Lowering<'_> {
                 self.track_file_block(keyword, statement);
             }
             (Status::Active, "vrrp_track_process") => self.track_process_block(keyword, statement),
+            (Status::Active, "interface_up_down_delays") => self.link_delays(keyword, statement),
+            (Status::Active, "garp_group") => self.garp_group(keyword, statement),
             (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
             (Status::Active, _) if self.place_setting(keyword, statement) => {}
             (_, _) => self.announce(table::top(), keyword, statement),
@@ -194,6 +197,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> Lowered {
         self.lower_groups();
+        self.lower_paces();
         self.lower_statics();
         self.lower_scripts();
         self.lower_files();

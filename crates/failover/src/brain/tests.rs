@@ -4,14 +4,14 @@ use standfast_vrrp::{Cause, Router, Transport};
 use super::*;
 use crate::{ScriptConfig, TrackInterface, TrackScript, Weight};
 
-const ETH0: IfIndex = IfIndex::new(2);
-const ETH1: IfIndex = IfIndex::new(3);
+pub(crate) const ETH0: IfIndex = IfIndex::new(2);
+pub(crate) const ETH1: IfIndex = IfIndex::new(3);
 const RIVAL: standfast_types::MacAddress = standfast_types::MacAddress([2, 0, 0, 0, 0, 9]);
 const OWN: IpAddr = v4(2);
 const PEER: IpAddr = v4(3);
-const ADDRESS: IpAddr = v4(100);
+pub(crate) const ADDRESS: IpAddr = v4(100);
 
-const fn v4(host: u8) -> IpAddr {
+pub(crate) const fn v4(host: u8) -> IpAddr {
     IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, host))
 }
 
@@ -39,13 +39,13 @@ fn tracked(weight: i16) -> Config {
     Config { scripts: vec![script], ..config(vec![instance]) }
 }
 
-struct Machine {
-    brain: Brain,
-    now: Instant,
+pub(crate) struct Machine {
+    pub(crate) brain: Brain,
+    pub(crate) now: Instant,
 }
 
 impl Machine {
-    fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         let mut machine = Self { brain: Brain::new(config, Instant::ZERO), now: Instant::ZERO };
         machine.link(true);
         machine.input(Input::Address { index: ETH0, address: OWN, ours: false });
@@ -58,20 +58,20 @@ impl Machine {
         machine
     }
 
-    fn master(config: Config) -> Self {
+    pub(crate) fn master(config: Config) -> Self {
         let mut machine = Self::started(config);
         machine.wait(Duration::from_secs(4));
         assert_eq!(machine.state("V"), StateName::Master);
         machine
     }
 
-    fn start(&mut self, adopt: &[&str]) -> Vec<Output> {
+    pub(crate) fn start(&mut self, adopt: &[&str]) -> Vec<Output> {
         let adopt = adopt.iter().map(|&name| name.into()).collect();
         self.brain.start(self.now, &adopt);
         self.drain()
     }
 
-    fn link(&mut self, running: bool) -> Vec<Output> {
+    pub(crate) fn link(&mut self, running: bool) -> Vec<Output> {
         self.input(Input::Link { index: ETH0, name: "eth0".into(), running })
     }
 
@@ -79,7 +79,7 @@ impl Machine {
         self.input(Input::Script { name: "check".into(), success })
     }
 
-    fn input(&mut self, input: Input<'_>) -> Vec<Output> {
+    pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Output> {
         self.brain.handle_input(self.now, input);
         self.drain()
     }
@@ -88,7 +88,7 @@ impl Machine {
         std::iter::from_fn(|| self.brain.poll_output()).collect()
     }
 
-    fn wait(&mut self, wait: Duration) -> Vec<Output> {
+    pub(crate) fn wait(&mut self, wait: Duration) -> Vec<Output> {
         let end = self.now + wait;
         let mut outputs = Vec::new();
         while let Some(at) = self.brain.next_deadline().filter(|at| *at <= end) {
@@ -116,7 +116,7 @@ impl Machine {
         all.find(|instance| instance.name.as_str() == name).expect("it exists")
     }
 
-    fn state(&self, name: &str) -> StateName {
+    pub(crate) fn state(&self, name: &str) -> StateName {
         self.snapshot(name).router.state
     }
 }
