@@ -3,6 +3,7 @@
 mod support;
 
 use standfast_conf::{Class, Code, Loaded, Severity};
+use standfast_failover::Comparison;
 use support::{expect, find, instance, load, warnings};
 
 fn codes(loaded: &Loaded) -> Vec<Code> {
@@ -230,4 +231,30 @@ fn a_file_s_block_comes_to_its_path_its_factor_and_its_first_contents() {
     assert_eq!((weight.value, weight.reverse), (-3, true));
     let unused = load(&(text.to_owned() + &instance(""))).model.expect("runs");
     assert!(unused.files.is_empty(), "nobody asks for it");
+}
+
+#[test]
+fn a_process_s_block_comes_to_its_pattern_its_quorum_and_its_delays() {
+    let text = "vrrp_track_process web {\n process /usr/bin/web -f x\n param_match initial\n weight -3 reverse\n \
+                quorum 2\n quorum_max 5\n delay 3\n terminate_delay 0.5\n}\n";
+    let follower = instance(" track_process {\n web\n }");
+    let loaded = load(&(text.to_owned() + &follower));
+    assert_eq!(warnings(&loaded), []);
+    let model = loaded.model.expect("runs");
+    let process = &model.failover.processes[0];
+    let parameters = process.pattern.parameters.as_ref().expect("given");
+    assert_eq!(
+        (process.pattern.command.as_str(), process.pattern.command_line),
+        ("/usr/bin/web", true)
+    );
+    assert_eq!(
+        (parameters.words.as_slice(), parameters.comparison),
+        (["-f".to_owned(), "x".to_owned()].as_slice(), Comparison::LastOpen)
+    );
+    assert_eq!((process.quorum, process.quorum_max), (2, Some(5)));
+    assert_eq!((process.fork_delay.as_millis(), process.terminate_delay.as_millis()), (3000, 500));
+    let weight = model.failover.instances[0].trackers.processes[0].weight;
+    assert_eq!((weight.value, weight.reverse), (-3, true));
+    let unused = load(&(text.to_owned() + &instance(""))).model.expect("runs");
+    assert!(unused.failover.processes.is_empty(), "nobody asks for it");
 }

@@ -29,6 +29,7 @@ mod notify;
 mod once;
 mod options;
 mod place;
+mod processes;
 mod pulse;
 mod respawn;
 mod scripts;

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use standfast_bfd::Bond;
 use standfast_conf::Running;
-use standfast_failover::{Config, Event, InstanceSnapshot};
+use standfast_failover::{Config, Event, InstanceSnapshot, Process, ProcessInput};
 use standfast_types::{BfdName, FileName, IfIndex, InstanceName, Instant, ScriptName};
 
 use crate::dump::Dump;
@@ -39,6 +39,8 @@ pub(crate) enum ToPulse {
         bonds: Bonds,
         /// The numbers in files.
         files: BTreeMap<FileName, i64>,
+        /// The processes that are followed.
+        processes: Vec<Process>,
         /// What a pulse that died had found on the interfaces whose settings it changed.
         originals: Vec<Original>,
     },
@@ -65,6 +67,8 @@ pub(crate) enum ToPulse {
         /// The number.
         value: i64,
     },
+    /// About processes that are followed.
+    Process(ProcessInput),
     /// Let go of everything, make before break, then exit.
     Release,
 }

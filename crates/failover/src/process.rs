@@ -2,7 +2,7 @@
 //! long before a change counts.
 //!
 //! The world tells of processes as they come and go, one after the other, and of all of them when it may
-//! have missed some. A fork makes a copy: it matches where its parent does until it runs another program.
+//! have missed some. Those that match nothing need not be told of.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -66,7 +66,7 @@ pub enum Comparison {
 }
 
 /// A process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its id.
     pub pid: u32,
@@ -77,26 +77,12 @@ pub struct Process {
 }
 
 /// What the world tells about processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProcessInput {
     /// These are all. Whatever was known before may be wrong.
     All(Vec<Process>),
-    /// One is new, or runs another program.
+    /// One is new, runs another program, or has another name.
     Runs(Process),
-    /// One made a copy of itself.
-    Forked {
-        /// The one that did.
-        parent: u32,
-        /// The copy.
-        child: u32,
-    },
-    /// One has another name.
-    Renamed {
-        /// Which.
-        pid: u32,
-        /// The name.
-        name: Vec<u8>,
-    },
     /// One has ended.
     Gone {
         /// Which.
@@ -106,7 +92,11 @@ pub enum ProcessInput {
 
 /// All of a machine.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Processes(BTreeMap<ProcessName, Watch>);
+pub(crate) struct Processes {
+    watches: BTreeMap<ProcessName, Watch>,
+    /// What is counted from the moment on when it is asked for; `None` until all are known.
+    known: Option<BTreeMap<u32, Process>>,
+}
 
 #[derive(Clone, Debug)]
 struct Watch {
@@ -122,23 +112,23 @@ struct Watch {
 impl Processes {
     pub(crate) fn new(configs: Vec<ProcessConfig>) -> Self {
         let watches = configs.into_iter().map(|config| (config.name.clone(), Watch::new(config)));
-        Self(watches.collect())
+        Self { watches: watches.collect(), known: None }
     }
 
     /// Whether as many run as shall; `None` while that is not known.
     pub(crate) fn up(&self, name: &ProcessName) -> Option<bool> {
-        self.0.get(name)?.up
+        self.watches.get(name)?.up
     }
 
     /// Takes a new configuration. What is counted alike stays as it is.
     pub(crate) fn reconfigure(&mut self, configs: Vec<ProcessConfig>) {
-        let mut old = std::mem::take(&mut self.0);
+        let mut old = std::mem::take(&mut self.watches);
         for config in configs {
             let watch = match old.remove(&config.name) {
                 Some(watch) if watch.config.pattern == config.pattern => Watch { config, ..watch },
-                Some(_) | None => Watch::new(config),
+                Some(_) | None => Watch::of(config, self.known.as_ref()),
             };
-            self.0.insert(watch.config.name.clone(), watch);
+            self.watches.insert(watch.config.name.clone(), watch);
         }
     }
 
@@ -149,8 +139,9 @@ impl Processes {
         input: &ProcessInput,
         out: &mut VecDeque<Output>,
     ) -> bool {
+        self.remember(input);
         let mut changed = false;
-        for watch in self.0.values_mut() {
+        for watch in self.watches.values_mut() {
             let before = watch.pids.len();
             watch.follow(input);
             let all = matches!(input, ProcessInput::All(_));
@@ -159,10 +150,25 @@ impl Processes {
         changed
     }
 
+    fn remember(&mut self, input: &ProcessInput) {
+        match (input, &mut self.known) {
+            (ProcessInput::All(all), known) => {
+                *known = Some(all.iter().map(|one| (one.pid, one.clone())).collect());
+            }
+            (ProcessInput::Runs(process), Some(known)) => {
+                known.insert(process.pid, process.clone());
+            }
+            (ProcessInput::Gone { pid }, Some(known)) => {
+                known.remove(pid);
+            }
+            (ProcessInput::Runs(_) | ProcessInput::Gone { .. }, None) => {}
+        }
+    }
+
     /// Does what is due. Whether any counts as something else afterwards.
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut VecDeque<Output>) -> bool {
         let mut changed = false;
-        for watch in self.0.values_mut() {
+        for watch in self.watches.values_mut() {
             if watch.change_at.take_if(|at| *at <= now).is_some() {
                 watch.settle(out);
                 changed = true;
@@ -173,13 +179,24 @@ impl Processes {
 
     /// When to call [`Self::handle_timeout`].
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.0.values().filter_map(|watch| watch.change_at).min()
+        self.watches.values().filter_map(|watch| watch.change_at).min()
     }
 }
 
 impl Watch {
     const fn new(config: ProcessConfig) -> Self {
         Self { config, pids: BTreeSet::new(), up: None, change_at: None }
+    }
+
+    /// A new one, which counts those that are known.
+    fn of(config: ProcessConfig, known: Option<&BTreeMap<u32, Process>>) -> Self {
+        let mut watch = Self::new(config);
+        if let Some(known) = known {
+            let matching = known.values().filter(|process| watch.config.pattern.matches(process));
+            watch.pids = matching.map(|process| process.pid).collect();
+            watch.up = Some(watch.is_right());
+        }
+        watch
     }
 
     fn follow(&mut self, input: &ProcessInput) {
@@ -190,14 +207,6 @@ impl Watch {
                 self.pids = matching.map(|process| process.pid).collect();
             }
             ProcessInput::Runs(process) => self.set(process.pid, pattern.matches(process)),
-            ProcessInput::Forked { parent, child } => {
-                if self.pids.contains(parent) {
-                    self.pids.insert(*child);
-                }
-            }
-            // A command line stays what it was.
-            ProcessInput::Renamed { .. } if pattern.command_line => {}
-            ProcessInput::Renamed { pid, name } => self.set(*pid, pattern.is_named(name)),
             ProcessInput::Gone { pid } => self.set(*pid, false),
         }
     }
@@ -261,7 +270,9 @@ impl Watch {
 }
 
 impl ProcessPattern {
-    fn matches(&self, process: &Process) -> bool {
+    /// Whether a process counts.
+    #[must_use]
+    pub fn matches(&self, process: &Process) -> bool {
         if !self.command_line {
             return self.is_named(&process.name);
         }

@@ -20,6 +20,7 @@ mod packet_filter;
 mod packet_socket;
 pub mod poll;
 pub mod process;
+pub mod process_watch;
 mod sys;
 pub mod syslog;
 pub mod vrrp_socket;

@@ -1,7 +1,7 @@
 //! Waiting for many descriptors at once: what a wait costs depends on those that are ready.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
     time::Duration,
 };
@@ -59,6 +59,13 @@ impl Registry {
     /// It is not there.
     pub fn remove(&self, descriptor: impl AsFd) -> Result<(), Error> {
         epoll::delete(&self.0, descriptor).during("forget a descriptor")
+    }
+}
+
+/// It can be read from while a descriptor of its registry is ready.
+impl AsFd for Poll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.registry.0.as_fd()
     }
 }
 

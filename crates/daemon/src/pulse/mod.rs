@@ -21,7 +21,7 @@ use rustix::{
     process::{Resource, getrlimit, setrlimit},
     thread::CapabilitySet,
 };
-use standfast_failover::{BfdInput, Brain, Input, Output, OwnLinkKind};
+use standfast_failover::{BfdInput, Brain, Input, Output, OwnLinkKind, ProcessInput};
 use standfast_kernel::{
     clock,
     poll::Poll,
@@ -149,6 +149,7 @@ impl<'a> Pulse<'a> {
             scripts,
             bonds,
             files,
+            processes,
             originals,
         }) = messages.next()
         else {
@@ -199,6 +200,7 @@ impl<'a> Pulse<'a> {
         for (name, value) in files {
             pulse.input(Input::File { name, value });
         }
+        pulse.input(Input::Process(ProcessInput::All(processes)));
         for (name, success) in scripts {
             pulse.input(Input::Script { name, success });
         }
@@ -432,6 +434,7 @@ impl<'a> Pulse<'a> {
                 }
             }
             ToPulse::File { name, value } => self.input(Input::File { name, value }),
+            ToPulse::Process(input) => self.input(Input::Process(input)),
             ToPulse::Release => self.release(),
         }
     }

@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 use standfast_conf::{Command, Marker, Once, Supervision, TrackedFile};
-use standfast_failover::{Event, InstanceSnapshot};
+use standfast_failover::{Event, InstanceSnapshot, ProcessConfig, ProcessInput};
 use standfast_kernel::{
     clock,
     process::{
@@ -38,6 +38,7 @@ use crate::{
     notify::Notifications,
     once,
     place::{self, PidFiles},
+    processes::Processes,
     respawn::Respawn,
     scripts::{Action, Scripts},
     signals,
@@ -65,6 +66,7 @@ struct Supervisor {
     respawn: Respawn,
     scripts: Scripts,
     files: Files,
+    processes: Processes,
     notifications: Notifications,
     fifos: Fifos,
     mailer: Mailer,
@@ -109,11 +111,15 @@ impl Supervisor {
         self.open_fifos();
         if self.options.vrrp {
             self.follow_files(&self.configuration.model.files.clone());
+            self.follow_processes(&self.configuration.model.failover.processes.clone());
         }
         self.start_pulse(Default::default(), Default::default())?;
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
             self.wait()?;
+            for change in self.processes.receive(clock::now()) {
+                self.send(&ToPulse::Process(change));
+            }
             self.receive_signals();
             self.receive_events();
             self.fifos.flush();
@@ -159,7 +165,9 @@ impl Supervisor {
         let notifications = self.notifications.next_deadline();
         let fifos = self.fifos.next_deadline();
         let files = self.files.next_deadline();
-        [pulse, stop, scripts, files, notifications, fifos].into_iter().flatten().min()
+        let processes = self.processes.next_deadline();
+        let all = [pulse, stop, scripts, files, processes, notifications, fifos];
+        all.into_iter().flatten().min()
     }
 
     fn wait(&self) -> anyhow::Result<()> {
@@ -173,6 +181,7 @@ impl Supervisor {
             fds.push(PollFd::new(channel, flags));
         }
         fds.extend(self.files.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        fds.extend(self.processes.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.mailer.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.fifos.full().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         match poll(&mut fds, None) {
@@ -501,6 +510,16 @@ impl Supervisor {
         }
     }
 
+    fn follow_processes(&mut self, processes: &[ProcessConfig]) {
+        if let Some(text) = self.processes.reconfigure(clock::now(), processes) {
+            self.log.info(&text);
+        }
+        if !processes.is_empty() {
+            let all = ProcessInput::All(self.processes.matching());
+            self.send(&ToPulse::Process(all));
+        }
+    }
+
     fn send(&mut self, message: &ToPulse) {
         if let Pulse::Running { channel, .. } = &mut self.pulse {
             // A pulse that is gone is seen by its exit.
@@ -540,6 +559,7 @@ impl Supervisor {
             self.scripts.reconfigure(clock::now(), new.model.scripts.clone());
             // Before the configuration that follows them.
             self.follow_files(&new.model.files);
+            self.follow_processes(&new.model.failover.processes);
             self.notifications.reconfigure(notify_of(&new.model));
         }
         self.send(&ToPulse::Reload(new.model.failover.clone()));

@@ -30,6 +30,7 @@ use crate::{
     news::Subject,
     notify::Notifications,
     place::{self, PidFiles},
+    processes::Processes,
     respawn::Respawn,
     scripts::Scripts,
     signals,
@@ -136,6 +137,7 @@ impl Supervisor {
             respawn: Respawn::default(),
             scripts,
             files: Files::default(),
+            processes: Processes::default(),
             notifications,
             fifos: Fifos::default(),
             mailer: Mailer::default(),
@@ -199,6 +201,7 @@ impl Supervisor {
             dead_since,
             scripts: self.board.scripts(),
             files: self.files.values(),
+            processes: self.processes.matching(),
             originals: self.originals.clone(),
         });
         self.pulse = Pulse::Running { pid, channel };

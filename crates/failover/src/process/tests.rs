@@ -84,22 +84,18 @@ impl Machine {
 fn a_process_is_followed_from_its_first_breath_to_its_end() {
     let mut machine = Machine::new(config("nginx"));
     assert_eq!(machine.up(), Some(true));
-    assert_eq!(machine.tell(ProcessInput::Forked { parent: 10, child: 11 }), Some(true));
+    assert_eq!(machine.tell(ProcessInput::Runs(process(11, "nginx -g x"))), Some(true));
     assert_eq!(machine.tell(ProcessInput::Gone { pid: 10 }), Some(true), "its copy goes on");
     assert_eq!(machine.tell(ProcessInput::Runs(process(11, "sh -c true"))), Some(false));
-    assert_eq!(
-        machine.tell(ProcessInput::Renamed { pid: 11, name: b"nginx".to_vec() }),
-        Some(true)
-    );
+    assert_eq!(machine.tell(ProcessInput::Runs(process(11, "nginx"))), Some(true));
     assert_eq!(machine.tell(ProcessInput::Gone { pid: 11 }), Some(false));
     assert_eq!(machine.tell(ProcessInput::Runs(process(12, "/usr/sbin/nginx"))), Some(true));
     assert_eq!(machine.counts, [(true, 1), (false, 0), (true, 1), (false, 0), (true, 1)]);
 }
 
 #[test]
-fn strangers_and_their_copies_do_not_count() {
+fn strangers_do_not_count() {
     let mut machine = Machine::new(config("nginx"));
-    machine.tell(ProcessInput::Forked { parent: 1, child: 2 });
     machine.tell(ProcessInput::Runs(process(3, "nginx-debug")));
     machine.tell(ProcessInput::Gone { pid: 10 });
     assert_eq!(machine.up(), Some(false));
@@ -108,7 +104,7 @@ fn strangers_and_their_copies_do_not_count() {
 #[test]
 fn a_count_may_also_be_too_high() {
     let mut machine = Machine::new(ProcessConfig { quorum_max: Some(1), ..config("nginx") });
-    assert_eq!(machine.tell(ProcessInput::Forked { parent: 10, child: 11 }), Some(false));
+    assert_eq!(machine.tell(ProcessInput::Runs(process(11, "nginx"))), Some(false));
     assert_eq!(machine.tell(ProcessInput::Gone { pid: 10 }), Some(true));
     let none = ProcessConfig { quorum: 0, quorum_max: Some(0), ..config("mysqld") };
     let mut machine = Machine::new(none);
@@ -177,5 +173,17 @@ fn a_reload_keeps_the_count_of_what_is_counted_alike() {
     assert_eq!(machine.up(), Some(true));
     assert_eq!(machine.tell(ProcessInput::Gone { pid: 99 }), Some(false), "there is only one");
     machine.processes.reconfigure(vec![config("sshd")]);
-    assert_eq!(machine.up(), None);
+    assert_eq!(machine.up(), Some(false));
+    machine.tell(ProcessInput::Runs(process(12, "sshd")));
+    machine.processes.reconfigure(vec![ProcessConfig { quorum_max: Some(2), ..config("sshd") }]);
+    assert_eq!(machine.up(), Some(true));
+}
+
+#[test]
+fn a_pattern_that_a_reload_brings_is_counted_from_what_is_known() {
+    let mut machine = Machine::new(config("nginx"));
+    machine.tell(ProcessInput::Runs(process(11, "sshd")));
+    machine.processes.reconfigure(vec![config("sshd")]);
+    assert_eq!(machine.up(), Some(true), "nothing waits for the next list");
+    assert_eq!(machine.tell(ProcessInput::Gone { pid: 11 }), Some(false));
 }
