@@ -5,7 +5,8 @@
 //! outranked where another outranks. Then that of the *lead* counts, which is the member with the lowest
 //! virtual router id, so that machines with the same groups agree on it. The members that follow
 //!
-//! - do not take over while another member hears a master that it accepts, unless theirs said good-bye, and
+//! - do not take over while another member hears a master that it accepts, unless theirs said good-bye,
+//! - even then give whoever stays master a moment to answer, if the lead hears one, and
 //! - as masters do not yield at once to a better one, whose own lead may be about to lose against ours.
 //!
 //! So all machines settle on the one that wins the lead's election, whoever came first.
@@ -135,9 +136,8 @@ impl Groups {
         let takeover = instances.get(name)?.router.takeover(now)?;
         let leads = group.members.first() == Some(name);
         match takeover {
-            Takeover::Preempts if leads => return None,
-            // Where a machine lost the link it cannot say good-bye, and does so elsewhere.
-            Takeover::Released => return None,
+            Takeover::Preempts | Takeover::Released if leads => return None,
+            Takeover::Released => return group.answered_by(now, name, instances),
             Takeover::Preempts | Takeover::Silence => {}
         }
         let others = group.members.iter().filter(|member| *member != name);
@@ -213,6 +213,21 @@ fn rank(name: &InstanceName, instances: &Instances) -> impl Ord + use<> {
 }
 
 impl Group {
+    /// Until when a follower whose master said good-bye waits for another's answer. Who says good-bye may
+    /// have lost its link elsewhere, or stop: then nobody answers. Or it has just stepped down for a better
+    /// master, that of our lead, which answers at once: who takes over before has to step down as well,
+    /// with one more good-bye for all others.
+    fn answered_by(
+        &self,
+        now: Instant,
+        name: &InstanceName,
+        instances: &Instances,
+    ) -> Option<Instant> {
+        let lead = instances.get(self.members.first()?)?;
+        lead.router.master_alive_until().filter(|until| *until > now)?;
+        instances.get(name)?.router.answered_by().filter(|by| *by > now)
+    }
+
     fn seat(
         &self,
         now: Instant,

@@ -177,7 +177,7 @@ fn a_frozen_master_loses_the_address_and_never_speaks_before_it_has_listened() {
 /// Whatever happened before: once the network is whole, one machine holds the address, the best one.
 #[test]
 fn random_faults_always_end_with_the_best_machine_alone() {
-    for seed in 0..300 {
+    for seed in 0..100 {
         let mut rng = Rng::from_seed(seed);
         let mut cluster = Cluster::new(vec![node(1, 200), node(2, 150), node(3, 100)], seed);
         cluster.set_loss(rng.below(200));

@@ -25,6 +25,8 @@ struct Net {
     /// Segments on which nothing passes.
     cut: BTreeSet<usize>,
     lost_permille: u64,
+    /// How long a frame is under way.
+    delay: Duration,
     rng: Rng,
     events: Vec<(usize, Event)>,
 }
@@ -79,6 +81,7 @@ impl Net {
             sent: 0,
             cut: BTreeSet::new(),
             lost_permille: 0,
+            delay: DELAY,
             rng: Rng::from_seed(seed),
             events: Vec::new(),
         }
@@ -151,7 +154,7 @@ impl Net {
             if !self.cut.contains(&segment) && !self.rng.chance(self.lost_permille) {
                 self.sent += 1;
                 let frame = (from, to, segment, payload.to_vec());
-                self.frames.insert((self.now + DELAY, self.sent), frame);
+                self.frames.insert((self.now + self.delay, self.sent), frame);
             }
         }
     }
@@ -359,12 +362,35 @@ fn a_partition_of_one_segment_leaves_one_machine_with_everything() {
 
 #[test]
 fn one_member_s_good_bye_is_enough() {
-    let mut net = Net::settled(&[&[200, 200], &[100, 100]]);
-    net.cut.insert(0);
-    net.cable(0, 1, false);
+    // Whatever the priority: its skew, or half an interval for an answer that does not come.
+    for heir in [100, 199] {
+        let mut net = Net::settled(&[&[200, 200], &[heir, heir]]);
+        net.cut.insert(0);
+        net.cable(0, 1, false);
+        net.cut.clear();
+        net.run(INTERVAL * 2 / 3);
+        assert_eq!(net.masters(), [1]);
+    }
+}
+
+#[test]
+fn a_loser_s_good_bye_makes_nobody_master_while_the_winner_s_answer_is_under_way() {
+    // The first two were apart, and the second loses the lead's election. The third hears its good-bye on
+    // the other segment, where it is better than both and waits for a few milliseconds only.
+    let configs = vec![node(&[200, 50]), node(&[150, 60]), node(&[100, 254])];
+    let mut net = Net::new(configs, 1);
+    net.delay = INTERVAL / 5;
+    net.start(0);
+    net.run(SETTLED);
+    net.cut = BTreeSet::from([0, 1]);
+    net.start(1);
+    net.run(SETTLED);
     net.cut.clear();
-    net.run(INTERVAL);
-    assert_eq!(net.masters(), [1]);
+    net.start(2);
+    net.run(2 * SETTLED);
+    assert_eq!(net.masters(), [0]);
+    assert_eq!(net.group_events(2), [(StateName::Init, StateName::Backup)]);
+    net.stays(0);
 }
 
 #[test]

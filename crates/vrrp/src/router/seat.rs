@@ -7,7 +7,7 @@ use standfast_types::Instant;
 use super::Router;
 use crate::{
     Cause, Output,
-    state::{Contest, State},
+    state::{Contest, DownTimer, State},
 };
 
 /// Why a backup would take over now.
@@ -50,6 +50,15 @@ impl Router {
         let halves = (2 * (adverts - 1)).max(3);
         let patience = backup.timer.interval.duration() * halves / 2;
         Some(backup.timer.since + patience)
+    }
+
+    /// When a master that heard the same good-bye has answered it, on links whose way takes no longer than
+    /// a quarter of the interval.
+    #[must_use]
+    pub fn answered_by(&self) -> Option<Instant> {
+        let State::Backup(backup) = &self.state else { return None };
+        let DownTimer { since, adverts, interval } = backup.timer;
+        (adverts == 0).then(|| since + interval.duration() / 2)
     }
 
     /// As a backup, waits at least until then, however long its master is silent.
