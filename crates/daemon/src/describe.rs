@@ -34,6 +34,21 @@ pub(crate) fn describe(event: &Event) -> (Level, String) {
     }
 }
 
+/// Behind a role change: that this machine was late, which may be its reason.
+pub(crate) fn describe_lateness(event: &Event, late: Duration) -> Option<String> {
+    /// Ordinary scheduling.
+    const PUNCTUAL: Duration = Duration::from_millis(5);
+    let transition = matches!(
+        event,
+        Event::Instance {
+            kind: InstanceEvent::Election { event: Election::Transition { .. }, .. },
+            ..
+        }
+    );
+    (transition && late >= PUNCTUAL)
+        .then(|| format!(" (this machine was up to {} late in the last minute)", seconds(late)))
+}
+
 fn describe_instance(kind: &InstanceEvent) -> (Level, String) {
     match kind {
         InstanceEvent::Election { event, faults } => describe_election(*event, faults),
@@ -286,10 +301,16 @@ mod tests {
         let (from, to) = (StateName::Backup, StateName::Master);
         let event = Election::Transition { from, to, cause, priority: Priority::HIGHEST };
         let kind = InstanceEvent::Election { event, faults: Vec::new() };
-        let (level, text) = describe(&Event::Instance { name: "VI_1".into(), kind });
+        let event = Event::Instance { name: "VI_1".into(), kind };
+        let (level, text) = describe(&event);
         assert_eq!(level, Level::Info);
         let expected =
             "VI_1: BACKUP -> MASTER (priority 254): no advert from 192.0.2.2 for 3.609 s";
         assert_eq!(text, expected);
+        assert_eq!(describe_lateness(&event, Duration::from_millis(4)), None);
+        let late = " (this machine was up to 37 ms late in the last minute)";
+        assert_eq!(describe_lateness(&event, Duration::from_millis(37)).as_deref(), Some(late));
+        let other = Event::File { name: "f".into(), value: 1 };
+        assert_eq!(describe_lateness(&other, Duration::from_secs(1)), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,8 @@ pub(crate) enum FromPulse {
         event: Event,
         /// Earlier ones like it, about which nothing was said.
         suppressed: u64,
+        /// How late its loop was, at worst, in the last minute.
+        late: Duration,
     },
     /// How things are.
     Report {
@@ -91,6 +94,8 @@ pub(crate) enum FromPulse {
         dump: Dump,
         /// Every instance.
         instances: Vec<InstanceSnapshot>,
+        /// How late its loop was, at worst, in the last minute.
+        late: Duration,
     },
     /// Something that an operator should read.
     Log(Level, String),

@@ -33,6 +33,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) model: &'a Model,
     pub(crate) board: &'a Board,
     pub(crate) instances: &'a [InstanceSnapshot],
+    /// How late pulse was, at worst, in the last minute.
+    pub(crate) late: Duration,
     pub(crate) now: Instant,
     /// The same moment on the wall's clock.
     pub(crate) wall: Duration,

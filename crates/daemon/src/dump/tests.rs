@@ -58,7 +58,8 @@ fn dump_with(extra: &str, dump: Dump) -> String {
     let board = Board::default();
     let wall = Duration::new(1_795_289_085, 0);
     let instances = &brain.snapshot();
-    Subject { model: &model, board: &board, instances, now: end, wall }.write(dump)
+    let late = Duration::from_micros(1_500);
+    Subject { model: &model, board: &board, instances, late, now: end, wall }.write(dump)
 }
 
 #[test]

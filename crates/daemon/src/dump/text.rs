@@ -43,6 +43,7 @@ impl Subject<'_> {
             }
         }
         line("VRRP startup delay", &seconds(self.model.failover.startup_delay));
+        line("Worst lateness in the last minute", &seconds(self.late));
         let security = if global.script_security { "enabled" } else { "disabled" };
         line("Script security", security);
     }

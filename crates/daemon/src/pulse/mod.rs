@@ -3,6 +3,7 @@
 
 mod agenda;
 mod bfd;
+mod lateness;
 mod pace;
 mod routing;
 mod secondaries;
@@ -41,6 +42,7 @@ use crate::{
     signals,
 };
 use agenda::{Agenda, Lease, Task};
+use lateness::Lateness;
 use pace::Pace;
 use source::Source;
 use world::World;
@@ -119,6 +121,7 @@ struct Pulse<'a> {
     armed: Option<Instant>,
     signals: SignalFd,
     flood: Flood,
+    lateness: Lateness,
     releasing: bool,
     /// The supervisor is gone.
     orphaned: bool,
@@ -182,6 +185,7 @@ impl<'a> Pulse<'a> {
             armed: None,
             signals,
             flood: Flood::default(),
+            lateness: Lateness::default(),
             releasing: false,
             orphaned: false,
             wants_room: false,
@@ -251,6 +255,7 @@ impl<'a> Pulse<'a> {
     fn run(&mut self) -> anyhow::Result<u8> {
         while !(self.releasing && self.brain.has_stopped() && self.agenda.is_empty()) {
             let ready = self.wait()?;
+            self.lateness.note(clock::now(), self.brain.next_deadline());
             self.hurry_when_late();
             self.follow_clock();
             // What has arrived comes before what is due: an advert that waits in a socket because we
@@ -428,7 +433,8 @@ impl<'a> Pulse<'a> {
             ToPulse::Script { name, success } => self.input(Input::Script { name, success }),
             ToPulse::Report { dump, clear } => {
                 let instances = self.brain.snapshot();
-                self.tell(&FromPulse::Report { dump, instances });
+                let late = self.lateness.worst(clock::now());
+                self.tell(&FromPulse::Report { dump, instances, late });
                 if clear {
                     self.brain.clear_counters();
                 }
@@ -456,7 +462,8 @@ impl<'a> Pulse<'a> {
             match output {
                 Output::Emit(event) => {
                     if let Some(suppressed) = self.flood.admit(clock::now(), &event) {
-                        self.tell(&FromPulse::Event { event, suppressed });
+                        let late = self.lateness.worst(clock::now());
+                        self.tell(&FromPulse::Event { event, suppressed, late });
                     }
                 }
                 Output::AddAddress { index, address, lease_seconds } => {

@@ -26,7 +26,7 @@ use crate::{
     calendar::wall_clock,
     channel::Channel,
     command::{self, Manner},
-    describe::describe,
+    describe::{describe, describe_lateness},
     dump::{self, Dump, Names},
     fifos::Fifos,
     files::{Files, Finding},
@@ -223,11 +223,11 @@ impl Supervisor {
         }
     }
 
-    fn write_dump(&mut self, dump: Dump, instances: &[InstanceSnapshot]) {
+    fn write_dump(&mut self, dump: Dump, instances: &[InstanceSnapshot], late: Duration) {
         let model = &self.configuration.model;
         let (now, wall) = (clock::now(), wall_clock());
         let board = &self.board;
-        let text = dump::Subject { model, board, instances, now, wall }.write(dump);
+        let text = dump::Subject { model, board, instances, late, now, wall }.write(dump);
         let dumps = &model.global.dumps;
         let (pattern, extension) = match dump {
             Dump::Text => (&dumps.state, "data"),
@@ -330,8 +330,12 @@ impl Supervisor {
                 self.ever_ran = true;
                 self.ready();
             }
-            FromPulse::Event { event, suppressed } => self.handle_event(&event, suppressed),
-            FromPulse::Report { dump, instances } => self.write_dump(dump, &instances),
+            FromPulse::Event { event, suppressed, late } => {
+                self.handle_event(&event, suppressed, late);
+            }
+            FromPulse::Report { dump, instances, late } => {
+                self.write_dump(dump, &instances, late);
+            }
             FromPulse::Log(level, text) => self.log.line(level, &text),
             FromPulse::Originals(originals) => self.originals = originals,
             FromPulse::Failed(reason) => self.log.error(&reason),
@@ -344,8 +348,11 @@ impl Supervisor {
         start::finish(self.launch.take(), 0);
     }
 
-    fn handle_event(&mut self, event: &Event, suppressed: u64) {
+    fn handle_event(&mut self, event: &Event, suppressed: u64, late: Duration) {
         let (level, mut words) = describe(event);
+        if let Some(late) = describe_lateness(event, late) {
+            words.push_str(&late);
+        }
         self.board.handle_event(event, &words);
         if suppressed > 0 {
             words.push_str(&format!(" ({suppressed} more in the last minute)"));
