@@ -26,8 +26,10 @@ const NEVER: u64 = u64::MAX;
 
 /// Who runs on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Daemon {
+pub(crate) enum Daemon {
+    /// Ours.
     Standfast,
+    /// Debian's.
     Keepalived,
 }
 
@@ -86,13 +88,8 @@ struct Row {
 /// Runs every event whose name contains `only`, `rounds` times with both programs, and prints the table. 1
 /// when one of our bounds broke.
 pub(crate) fn run(program: &Path, rounds: usize, only: &str) -> anyhow::Result<u8> {
-    let keepalived = Path::new(KEEPALIVED).exists();
-    if !keepalived {
-        say("SKIPPED: keepalived's figures: it is not installed");
-    }
+    let both = programs();
     let mut bench = Bench { program, rounds, only, rows: Vec::new() };
-    let both: &[Daemon] =
-        if keepalived { &[Daemon::Standfast, Daemon::Keepalived] } else { &[Daemon::Standfast] };
     for &daemon in both {
         for timing in [SLOW, FAST, FASTEST] {
             bench.cable_pulled(Pair { holder: daemon, other: daemon, timing })?;
@@ -111,6 +108,15 @@ pub(crate) fn run(program: &Path, rounds: usize, only: &str) -> anyhow::Result<u
     let text = bench.table();
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(u8::from(bench.rows.iter().any(|row| row.who == OURS && row.is_broken())))
+}
+
+/// Those that there are here.
+pub(crate) fn programs() -> &'static [Daemon] {
+    if Path::new(KEEPALIVED).exists() {
+        return &[Daemon::Standfast, Daemon::Keepalived];
+    }
+    say("SKIPPED: keepalived's figures: it is not installed");
+    &[Daemon::Standfast]
 }
 
 struct Bench<'a> {
@@ -292,7 +298,7 @@ impl Row {
     }
 }
 
-fn name(daemon: Daemon) -> &'static str {
+pub(crate) fn name(daemon: Daemon) -> &'static str {
     match daemon {
         Daemon::Standfast => OURS,
         Daemon::Keepalived => "keepalived",
@@ -335,8 +341,18 @@ vrrp_instance V {{
         version = timing.version,
         advert = timing.advert,
     );
+    launch(stage, node, daemon, &configuration)
+}
+
+/// Starts a daemon on a node with this configuration.
+pub(crate) fn launch(
+    stage: &mut Stage,
+    node: &str,
+    daemon: Daemon,
+    configuration: &str,
+) -> anyhow::Result<()> {
     match daemon {
-        Daemon::Standfast => stage.start_standfast(node, &configuration),
+        Daemon::Standfast => stage.start_standfast(node, configuration),
         Daemon::Keepalived => {
             let path = "/etc/keepalived/keepalived.conf";
             let node_files = stage.topology.node(node)?;
@@ -366,6 +382,6 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -10,6 +10,7 @@ pub mod error;
 pub mod isolation;
 pub mod node;
 pub mod probe;
+mod scale;
 mod scenario;
 mod service;
 pub mod stage;
@@ -58,6 +59,13 @@ pub fn help(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<u8> {
         ["fetch", address] => service::fetch(address.parse()?),
         ["probe", address, micros] => {
             probe::probe(address.parse()?, Duration::from_micros(micros.parse()?))
+        }
+        ["burn"] => scale::burn(),
+        ["scribble", directory] => scale::scribble(Path::new(directory)),
+        ["bench", "scale", minutes, ref only @ ..] => {
+            let minutes = minutes.parse()?;
+            let only = only.join(" ");
+            in_sandbox(|program| scale::run(program, minutes, &only))
         }
         ["bench", rounds, ref only @ ..] => {
             let rounds = rounds.parse()?;

@@ -183,6 +183,14 @@ impl Stage {
         Ok(())
     }
 
+    /// The number of a process, as the lab counts.
+    ///
+    /// # Errors
+    /// There is none in that role.
+    pub fn pid(&self, node: &str, role: &str) -> anyhow::Result<Pid> {
+        Ok(self.running(node, role)?.process.pid())
+    }
+
     /// Signals a process.
     ///
     /// # Errors

@@ -53,7 +53,11 @@ pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
         return bench_conf::run(rest);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let args = if args.is_empty() { vec!["5"] } else { args };
+    let args = match args[..] {
+        [] => vec!["5"],
+        ["scale"] => vec!["scale", "10"],
+        _ => args,
+    };
     let command = [&["run", "--release", "--quiet", "--", "--lab", "bench"], &args[..]].concat();
     cargo("bench", &command, &[])
 }
