@@ -1,6 +1,10 @@
 //! The checked model: what the daemon runs, every default resolved.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use standfast_types::{FileName, GroupName, InstanceName, ScriptName};
@@ -22,6 +26,8 @@ pub struct Model {
     pub files: Vec<TrackedFile>,
     /// What to run when an instance changes; instances without any are left out.
     pub notify: BTreeMap<InstanceName, Notify>,
+    /// Instances that run in strict mode.
+    pub strict: BTreeSet<InstanceName>,
     /// What to run when a sync group changes; groups without any are left out.
     pub group_notify: BTreeMap<GroupName, Notify>,
 }

@@ -144,3 +144,26 @@ fn the_pace_of_a_group_of_interfaces_takes_the_place_of_the_instances_own() {
     assert_eq!(gap(&found), Duration::ZERO);
     assert_eq!(gap(&model(&group("eth1"), "vrrp_garp_interval 2")), Duration::from_secs(2));
 }
+
+#[test]
+fn room_for_adverts_goes_by_the_instance_then_by_the_policy() {
+    let room = |global: &str, own: &str| {
+        let text = format!("global_defs {{\n{global}\n}}\n{}", instance(own));
+        let model = load(&text).model.expect("it runs");
+        let room = model.failover.instances[0].receive_buffer;
+        (room.bytes, room.mtus)
+    };
+    assert_eq!(room("", ""), (0, 0));
+    assert_eq!(room("vrrp_rx_bufs_policy mtu", ""), (0, 3));
+    assert_eq!(room("vrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_multiplier 300", ""), (0, 300));
+    // IP 20, VRRP 8, an address 4, authentication 8.
+    assert_eq!(room("vrrp_rx_bufs_multiplier 10\nvrrp_rx_bufs_policy ADVERT", ""), (400, 0));
+    assert_eq!(room("vrrp_rx_bufs_policy 500000", ""), (500_000, 0));
+    assert_eq!(room("vrrp_rx_bufs_policy 500000", "kernel_rx_buf_size 7000"), (7000, 0));
+}
+
+#[test]
+fn unknown_ids_are_told_of_where_the_file_says_so() {
+    assert!(model("", "log_unknown_vrids").failover.log_unknown_vrids);
+    assert!(!model("", "").failover.log_unknown_vrids);
+}

@@ -25,6 +25,11 @@ pub(crate) fn describe(event: &Event) -> (Level, String) {
             (Level::Warning, format!("process {name} is not right: {count} run"))
         }
         Event::File { name, value } => (Level::Info, format!("file {name} says {value}")),
+        Event::UnknownVrid { interface, vrid, source } => {
+            let text =
+                format!("{interface}: advert of VRID {vrid} from {source}, which no instance is");
+            (Level::Info, text)
+        }
         Event::Bfd(event) => bfd::describe(event),
         Event::Static(event) => describe_static(event),
         Event::Instance { name, kind } => {

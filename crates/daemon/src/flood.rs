@@ -93,9 +93,11 @@ fn key(event: &Event) -> Option<Key> {
         Event::Instance { name, kind } => (name.clone(), kind),
         Event::Bfd(event) => return bfd_key(event),
         Event::Static(event) => return static_key(event),
-        Event::Script { .. } | Event::Process { .. } | Event::File { .. } | Event::Group { .. } => {
-            return None;
-        }
+        Event::Script { .. }
+        | Event::Process { .. }
+        | Event::File { .. }
+        | Event::UnknownVrid { .. }
+        | Event::Group { .. } => return None,
     };
     match kind {
         InstanceEvent::Election { event: Election::Discarded { source, reason }, .. } => {

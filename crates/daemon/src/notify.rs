@@ -77,6 +77,7 @@ impl Notifications {
             Event::Script { .. }
             | Event::Process { .. }
             | Event::File { .. }
+            | Event::UnknownVrid { .. }
             | Event::Bfd(_)
             | Event::Static(_) => return (0, None),
         };

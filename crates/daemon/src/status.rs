@@ -47,7 +47,7 @@ impl Board {
                 self.scripts.insert(name.clone(), *up);
                 return;
             }
-            Event::Process { .. } | Event::File { .. } => return,
+            Event::Process { .. } | Event::File { .. } | Event::UnknownVrid { .. } => return,
             Event::Group { name, to, .. } => {
                 self.groups.insert(name.clone(), *to);
                 return;

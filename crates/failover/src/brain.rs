@@ -30,6 +30,7 @@ use crate::{
     process::Processes,
     settling::Settling,
     statics,
+    strangers::Strangers,
     tracker::ScriptState,
     world::World,
 };
@@ -50,6 +51,7 @@ pub struct Brain {
     statics: statics::Held,
     paces: Paces,
     settling: Settling,
+    strangers: Strangers,
     world: World,
     /// What instances that are made later are told.
     clock: WallClock,
@@ -95,6 +97,7 @@ impl Brain {
             statics,
             link_delays,
             paces,
+            log_unknown_vrids,
             startup_delay,
             firewall,
             processes,
@@ -118,6 +121,7 @@ impl Brain {
             statics: statics::Held::new(statics),
             paces: Paces::new(&paces),
             settling: Settling::new(link_delays),
+            strangers: Strangers::new(log_unknown_vrids),
             world: World::default(),
             clock: WallClock::default(),
             phase: Phase::Gathering,
@@ -126,6 +130,7 @@ impl Brain {
             outputs: VecDeque::new(),
         };
         brain.world.lease_pace = lease_pace;
+        brain.listeners.hear_everyone = log_unknown_vrids;
         brain.world.statics = brain.statics.addresses();
         brain.reconfigure_groups(now, groups);
         brain.instances.schedule();
@@ -393,6 +398,8 @@ impl Brain {
         self.startup_delay = config.startup_delay;
         self.world.lease_pace = lease::pace(config.instances.iter());
         self.settling.reconfigure(now, config.link_delays, &self.world);
+        self.listeners.hear_everyone = config.log_unknown_vrids;
+        self.strangers = Strangers::new(config.log_unknown_vrids);
         self.paces.reconfigure(&config.paces, &mut self.outputs);
         self.statics.reconfigure(config.statics, &self.world, &mut self.outputs);
         self.world.statics = self.statics.addresses();
@@ -495,12 +502,25 @@ impl Brain {
         if self.phase != Phase::Running {
             return;
         }
-        let Some(slot) = self.listeners.addressee(index, datagram, &self.instances) else { return };
+        let Some(slot) = self.listeners.addressee(index, datagram, &self.instances) else {
+            return self.handle_stranger(index, datagram);
+        };
         let Some(instance) = self.instances.at_mut(slot) else { return };
         instance.feed(now, RouterInput::Datagram(datagram), &self.world, &mut self.outputs);
         let name = instance.config.name.clone();
         self.groups.heard(now, &name, &mut self.instances);
         self.settle(now, &name);
+    }
+
+    fn handle_stranger(&mut self, index: IfIndex, datagram: Datagram<'_>) {
+        let source = datagram.source;
+        if let Some(vrid) = self.listeners.stranger(index, datagram)
+            && let Some(interface) = self.world.name(index).cloned()
+            && self.strangers.notice(index, source, vrid)
+        {
+            let event = Event::UnknownVrid { interface, vrid, source };
+            self.outputs.push_back(Output::Emit(event));
+        }
     }
 
     fn handle_listening(&mut self, now: Instant, port: Port, success: bool) {

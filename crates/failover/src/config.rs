@@ -27,6 +27,8 @@ pub struct Config {
     pub statics: Statics,
     /// Interfaces whose changes count late (`interface_up_down_delays`).
     pub link_delays: BTreeMap<InterfaceName, LinkDelays>,
+    /// Adverts that no instance takes are told of (`log_unknown_vrids`).
+    pub log_unknown_vrids: bool,
     /// Interfaces that share a pace of announcements (`garp_group`).
     pub paces: Vec<PaceGroup>,
     /// Adverts are dropped and no timer runs for this long after start (`vrrp_startup_delay`).
@@ -55,6 +57,8 @@ pub struct InstanceConfig {
     pub detect_conflicts: bool,
     /// Whether it takes what is sent to its addresses; else it only forwards (`no_accept`).
     pub accept: bool,
+    /// Room for adverts that have arrived; the instances of an interface share the largest.
+    pub receive_buffer: ReceiveBuffer,
     /// Announcements that keep switches in mind of addresses where no advert does (`garp_extra_if`).
     pub extra_announcements: Option<ExtraAnnouncements>,
     /// Interfaces to make for it (`use_vmac`, `use_ipvlan`); names are unique.
@@ -91,12 +95,31 @@ impl InstanceConfig {
             links: Vec::new(),
             advertise_from: None,
             accept: true,
+            receive_buffer: ReceiveBuffer::default(),
             extra_announcements: None,
             addresses: Vec::new(),
             promote_secondaries: false,
             routing: Vec::new(),
             trackers: Trackers::default(),
         }
+    }
+}
+
+/// Room for adverts that have arrived (`kernel_rx_buf_size`, `vrrp_rx_bufs_policy`): the larger of both, and
+/// never less than every such socket has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiveBuffer {
+    /// In bytes.
+    pub bytes: u32,
+    /// In packets of the largest size that the interface carries.
+    pub mtus: u32,
+}
+
+impl ReceiveBuffer {
+    /// What holds either.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { bytes: self.bytes.max(other.bytes), mtus: self.mtus.max(other.mtus) }
     }
 }
 

@@ -10,8 +10,8 @@ use standfast_types::{
 use standfast_vrrp::{Datagram, Envelope, StateName};
 
 use crate::{
-    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, ProcessInput, RoutingEvent,
-    StaticEvent,
+    BfdEvent, BfdInput, BfdOutput, Evidence, Firewall, OwnLinkKind, ProcessInput, ReceiveBuffer,
+    RoutingEvent, StaticEvent,
 };
 
 /// What the world tells the brain.
@@ -166,6 +166,8 @@ pub enum Output {
         protected: Vec<Vrid>,
         /// Multicast groups.
         groups: Vec<IpAddr>,
+        /// Room for what has arrived.
+        room: ReceiveBuffer,
     },
     /// Stop receiving on an interface over one protocol.
     Unlisten {
@@ -303,6 +305,16 @@ pub enum Event {
         name: FileName,
         /// The number.
         value: i64,
+    },
+    /// An advert arrived for a virtual router that no instance here is. Told of once for each
+    /// interface, source and id (`log_unknown_vrids`).
+    UnknownVrid {
+        /// Where it arrived.
+        interface: InterfaceName,
+        /// The id in it.
+        vrid: u8,
+        /// Who sent it.
+        source: IpAddr,
     },
     /// In BFD.
     Bfd(BfdEvent),

@@ -22,6 +22,7 @@ mod process;
 mod routing;
 mod settling;
 mod statics;
+mod strangers;
 mod tracker;
 mod vmac;
 mod world;
@@ -30,8 +31,8 @@ pub use accept::Firewall;
 pub use bfd::{BfdConfig, BfdEvent, BfdInput, BfdOutput, BfdPath, BfdSnapshot};
 pub use brain::{Brain, InstanceSnapshot};
 pub use config::{
-    Config, ExtraAnnouncements, GroupConfig, InstanceConfig, ScriptConfig, TrackBfd, TrackFile,
-    TrackInterface, TrackProcess, TrackScript, Trackers, Weight,
+    Config, ExtraAnnouncements, GroupConfig, InstanceConfig, ReceiveBuffer, ScriptConfig, TrackBfd,
+    TrackFile, TrackInterface, TrackProcess, TrackScript, Trackers, Weight,
 };
 pub use conflict::Evidence;
 pub use event::{Event, Fault, Input, InstanceEvent, Output};

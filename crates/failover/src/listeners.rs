@@ -11,7 +11,7 @@ use standfast_types::{Family, IfIndex, Instant, InterfaceName, Vrid};
 use standfast_vrrp::{Datagram, Transport};
 
 use crate::{
-    Output,
+    Output, ReceiveBuffer,
     instance::Instance,
     instances::{Instances, Slot},
 };
@@ -28,6 +28,8 @@ pub(crate) struct Listeners {
     /// Where the kernel lets us hear nothing; tried again and again.
     deaf: BTreeSet<Port>,
     retry_at: Option<Instant>,
+    /// Whether ids are listened to that no instance has.
+    pub(crate) hear_everyone: bool,
     /// Whom an advert of this id may be for.
     addressees: Arc<BTreeMap<(Port, Vrid), Vec<Slot>>>,
 }
@@ -39,6 +41,7 @@ struct Listener {
     /// Those that are heard behind authentication headers as well.
     protected: Vec<Vrid>,
     groups: Vec<IpAddr>,
+    room: ReceiveBuffer,
 }
 
 impl Listeners {
@@ -81,6 +84,7 @@ impl Listeners {
 
     /// Listens where the instances are now.
     pub(crate) fn update(&mut self, instances: &Instances, out: &mut VecDeque<Output>) {
+        let everyone = self.hear_everyone;
         let mut wanted: BTreeMap<Port, Listener> = BTreeMap::new();
         let mut addressees: BTreeMap<(Port, Vrid), Vec<Slot>> = BTreeMap::new();
         for slot in instances.slots() {
@@ -94,7 +98,9 @@ impl Listeners {
                 vrids: Vec::new(),
                 protected: Vec::new(),
                 groups: Vec::new(),
+                room: ReceiveBuffer::default(),
             });
+            listener.room = listener.room.max(instance.config.receive_buffer);
             let protected = router.authentication.is_header().then_some(router.vrid);
             listener.vrids.push(router.vrid);
             listener.protected.extend(protected);
@@ -107,12 +113,21 @@ impl Listeners {
             if let Some((index, name)) = instance.sender() {
                 let name = name.clone();
                 let protected = Vec::from_iter(protected);
-                let sender = Listener { name, vrids: Vec::new(), protected, groups: Vec::new() };
+                let sender = Listener {
+                    name,
+                    vrids: Vec::new(),
+                    protected,
+                    groups: Vec::new(),
+                    room: ReceiveBuffer::default(),
+                };
                 wanted.insert((index, port.1), sender);
             }
         }
         self.addressees = Arc::new(addressees);
         for listener in wanted.values_mut() {
+            if everyone && !listener.vrids.is_empty() {
+                listener.vrids = (1..=u8::MAX).filter_map(Vrid::new).collect();
+            }
             // Instances with other groups, and those over unicast, may share an id.
             for vrids in [&mut listener.vrids, &mut listener.protected] {
                 vrids.sort();
@@ -125,12 +140,28 @@ impl Listeners {
         }
         for (port, listener) in &wanted {
             if self.open.get(port) != Some(listener) {
-                let Listener { name, vrids, protected, groups } = listener.clone();
+                let Listener { name, vrids, protected, groups, room } = listener.clone();
                 let (index, family) = *port;
-                out.push_back(Output::Listen { index, family, name, vrids, protected, groups });
+                out.push_back(Output::Listen {
+                    index,
+                    family,
+                    name,
+                    vrids,
+                    protected,
+                    groups,
+                    room,
+                });
             }
         }
         self.open = wanted;
+    }
+
+    /// The id of a message that no instance on this interface has.
+    pub(crate) fn stranger(&self, index: IfIndex, datagram: Datagram<'_>) -> Option<u8> {
+        let vrid = datagram.vrid()?;
+        let port = (index, Family::of(datagram.source));
+        let known = Vrid::new(vrid).is_some_and(|id| self.addressees.contains_key(&(port, id)));
+        (!known).then_some(vrid)
     }
 
     /// The instance that a message is for.

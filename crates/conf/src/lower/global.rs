@@ -6,7 +6,13 @@ use standfast_failover::ExtraAnnouncements;
 use standfast_types::InterfaceName;
 use standfast_vrrp::{Announcements, Transport, Version};
 
-use super::{Lowering, arguments::Read, command, vmac};
+use super::{
+    Lowering,
+    arguments::Read,
+    command,
+    room::{Policy, Room},
+    vmac,
+};
 use crate::{
     model::{Notify, User},
     syntax::Statement,
@@ -34,6 +40,7 @@ pub(crate) struct Defaults {
     pub(crate) strict: bool,
     pub(crate) extra_announcements: Option<ExtraAnnouncements>,
     pub(crate) vmac_addr_prefix: Option<String>,
+    pub(crate) room: Room,
     /// What the file says for all instances.
     pub(crate) notify: Notify,
     garp: Garp,
@@ -71,6 +78,7 @@ impl Default for Defaults {
             detect_conflicts: true,
             vmac_prefix: "vrrp".to_owned(),
             vmac_addr_prefix: None,
+            room: Room::default(),
             strict: false,
             extra_announcements: None,
             notify: Notify::default(),
@@ -213,6 +221,17 @@ impl Lowering<'_> {
             "vrrp_iptables" | "vrrp_ipsets" => {}
             "vrrp_garp_extra_if" | "vrrp_vmac_garp_intvl" => {
                 self.defaults.extra_announcements = vmac::extra_announcements(read);
+            }
+            "log_unknown_vrids" => self.model.failover.log_unknown_vrids = true,
+            "vrrp_rx_bufs_policy" => {
+                if let Some(word) = read.word() {
+                    self.defaults.room.policy = Policy::of(&word.text);
+                }
+            }
+            "vrrp_rx_bufs_multiplier" => {
+                if let Some((packets, _)) = read.small() {
+                    self.defaults.room.packets = packets;
+                }
             }
             // An interface may always come and go, in any form.
             "dynamic_interfaces" => {}

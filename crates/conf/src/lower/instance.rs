@@ -88,6 +88,8 @@ pub(super) struct Draft {
     pub(super) own: vmac::Wish,
     pub(super) strict: bool,
     pub(super) extra_announcements: Option<ExtraAnnouncements>,
+    /// `kernel_rx_buf_size`
+    pub(super) receive_buffer: Option<u32>,
     /// `accept` or `no_accept`
     pub(super) accept: Option<bool>,
 }
@@ -163,6 +165,7 @@ impl Lowering<'_> {
             own: vmac::Wish::default(),
             strict: defaults.strict,
             extra_announcements: defaults.extra_announcements,
+            receive_buffer: None,
             accept: None,
         }
     }
@@ -276,6 +279,9 @@ impl Lowering<'_> {
             }
             // A master that was held up listens before it says anything: what these ask for.
             "timer_expired_backup" | "thread_timer_expired" => {}
+            "kernel_rx_buf_size" => {
+                draft.receive_buffer = read.small().map(|(bytes, _)| bytes);
+            }
             "smtp_alert" => {
                 let mail = &mut draft.notify.mail;
                 *mail = read.flag().unwrap_or(*mail);

@@ -17,6 +17,7 @@ mod misfit;
 pub(crate) mod names;
 mod process;
 mod resolve;
+mod room;
 mod route;
 mod rule;
 mod script;

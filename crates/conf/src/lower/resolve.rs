@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use standfast_failover::{InstanceConfig, Trackers};
+use standfast_failover::{InstanceConfig, ReceiveBuffer, Trackers};
 use standfast_types::{
     AdvertInterval, Family, InstanceName, InterfaceName, Priority, VirtualAddress, Vrid,
 };
@@ -73,6 +73,13 @@ impl Lowering<'_> {
         if draft.notify != Notify::default() {
             self.notify.insert(name.clone(), draft.notify.clone());
         }
+        if draft.strict {
+            self.model.strict.insert(name.clone());
+        }
+        let receive_buffer = match draft.receive_buffer {
+            Some(bytes) => ReceiveBuffer { bytes, mtus: 0 },
+            None => self.defaults.room.for_adverts(&router),
+        };
         let trackers = Trackers {
             interfaces: self.track_interfaces(&draft, &interface),
             ..draft.trackers.trackers()
@@ -82,6 +89,7 @@ impl Lowering<'_> {
             interface,
             router,
             accept,
+            receive_buffer,
             extra_announcements: draft.extra_announcements,
             links: own.links,
             advertise_from: own.advertise_from,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Number;
 use standfast_conf::{Command, Deleted};
-use standfast_types::InstanceName;
+use standfast_types::{InstanceName, RoutingEntry};
 use standfast_vrrp::{Preempt, StateName, Version};
 
 use super::{Each, Subject, address, command, seconds, stats::Errors};
@@ -27,7 +27,7 @@ struct Data<'a> {
     dont_track_primary: u8,
     skip_check_adv_addr: u8,
     strict_mode: u8,
-    vmac_ifname: &'static str,
+    vmac_ifname: &'a str,
     ifp_ifname: &'a str,
     master_priority: u8,
     last_transition: Option<Number>,
@@ -60,6 +60,10 @@ struct Data<'a> {
     vips: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     evips: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vroutes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vrules: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     track_ifp: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -132,6 +136,13 @@ impl Subject<'_> {
         let (vips, evips): (Vec<_>, Vec<_>) =
             config.addresses.iter().partition(|held| advertised(held.prefix.address()));
         let texts = |held: Vec<_>| held.into_iter().map(|one| address(one, state.holds)).collect();
+        let (mut vroutes, mut vrules) = (Vec::new(), Vec::new());
+        for entry in &config.routing {
+            match entry {
+                RoutingEntry::Route(route) => vroutes.push(route.to_string()),
+                RoutingEntry::Rule(rule) => vrules.push(rule.to_string()),
+            }
+        }
         let scripts = config.trackers.scripts.iter().filter_map(|track| {
             self.model.scripts.iter().find(|script| script.name == track.script)
         });
@@ -139,8 +150,8 @@ impl Subject<'_> {
             iname: &config.name,
             dont_track_primary: u8::from(!config.track_primary),
             skip_check_adv_addr: u8::from(router.skip_check_adv_addr),
-            strict_mode: 0,
-            vmac_ifname: "",
+            strict_mode: u8::from(self.model.strict.contains(&config.name)),
+            vmac_ifname: config.links.first().map_or("", |link| link.name.as_str()),
             ifp_ifname: config.interface.as_str(),
             master_priority: state.router.master_priority,
             last_transition: seconds(self.since(instance)).parse().ok(),
@@ -160,7 +171,7 @@ impl Subject<'_> {
             promote_secondaries: config.promote_secondaries,
             adver_int: interval(router.advert_interval.centis()),
             master_adver_int: interval(state.router.master_interval.centis()),
-            accept: 1,
+            accept: u8::from(config.accept),
             nopreempt: router.preempt == Preempt::Never,
             preempt_delay: match router.preempt {
                 Preempt::After(delay) => delay.as_secs(),
@@ -177,6 +188,8 @@ impl Subject<'_> {
             scripts: Scripts::of(instance),
             vips: texts(vips),
             evips: texts(evips),
+            vroutes,
+            vrules,
             track_ifp: config
                 .trackers
                 .interfaces

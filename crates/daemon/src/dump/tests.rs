@@ -37,7 +37,11 @@ vrrp_instance VI_1 {
 
 /// One instance that became master after a second and sends for two more.
 fn dump_with(extra: &str, dump: Dump) -> String {
-    let text = CONFIGURATION.replace("EXTRA", extra);
+    dump_of(CONFIGURATION, extra, dump)
+}
+
+fn dump_of(text: &str, extra: &str, dump: Dump) -> String {
+    let text = text.replace("EXTRA", extra);
     let path = "/etc/k.conf".as_ref();
     let files = Memory::default().with("/etc/k.conf", text.as_str());
     let model = load(path, &Options::default(), &files).model.expect("it runs");
@@ -83,6 +87,16 @@ fn json_has_the_names_and_the_order_of_keepaliveds() {
          \"addr_list_err\":0,\"invalid_authtype\":0,\"authtype_mismatch\":0,\"auth_failure\":0,\
          \"pri_zero_rcvd\":0,\"pri_zero_sent\":0}}]";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn json_tells_what_differs_from_the_usual() {
+    let lines = " no_accept\n strict_mode\n virtual_routes {\n  10.8.0.0/16 via 10.9.9.1\n }\n\
+                 virtual_rules {\n  from 10.9.9.100 table 7\n }\n notify_master";
+    let text = dump_of(&CONFIGURATION.replace(" notify_master", lines), "", Dump::Json);
+    for part in ["\"strict_mode\":1", "\"accept\":0", "\"vroutes\":[\"10.8.0.0", "\"vrules\":[\""] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use standfast_conf::{Buffer, Running};
-use standfast_failover::{Config, Input, Output};
+use standfast_failover::{Config, Input, Output, ReceiveBuffer};
 use standfast_kernel::{
     Class, Error,
     arp_socket::ArpSocket,
@@ -57,6 +57,8 @@ pub(super) struct Port {
     /// What kind of interface it is, and on which other it was made.
     pub(super) made_on: Option<(LinkKind, IfIndex)>,
     pub(super) mac: Option<arp::MacOctets>,
+    /// Largest packet in bytes.
+    mtu: u32,
     vrrp: BTreeMap<Family, VrrpSocket>,
     /// VRRP behind authentication headers, where an instance wants them.
     protected: Option<VrrpSocket>,
@@ -188,10 +190,10 @@ impl World {
     /// Does what the brain wants.
     pub(crate) fn apply(&mut self, output: Output) -> Result<(), Refusal> {
         match output {
-            Output::Listen { index, family, name, vrids, protected, groups } => self
-                .listen(index, family, &name, &vrids, &groups)
+            Output::Listen { index, family, name, vrids, protected, groups, room } => self
+                .listen((index, family), &name, &vrids, &groups, room)
                 .and_then(|()| match family {
-                    Family::V4 => self.listen_protected(index, &name, &protected, &groups),
+                    Family::V4 => self.listen_protected(index, &name, &protected, &groups, room),
                     Family::V6 => Ok(()),
                 })
                 .map_err(|error| {
@@ -251,15 +253,16 @@ impl World {
 
     fn listen(
         &mut self,
-        index: IfIndex,
-        family: Family,
+        (index, family): (IfIndex, Family),
         name: &InterfaceName,
         vrids: &[Vrid],
         groups: &[IpAddr],
+        room: ReceiveBuffer,
     ) -> Result<(), Error> {
         let port = self.ports.entry(index).or_default();
         // A new socket each time: group memberships that are no longer wanted end with the old one.
         let socket = VrrpSocket::open(index, name.as_str(), family)?;
+        socket.widen(port.bytes(room))?;
         for group in groups {
             socket.join(*group)?;
         }
@@ -275,6 +278,7 @@ impl World {
         name: &InterfaceName,
         vrids: &[Vrid],
         groups: &[IpAddr],
+        room: ReceiveBuffer,
     ) -> Result<(), Error> {
         let port = self.ports.entry(index).or_default();
         port.protected = None;
@@ -282,6 +286,7 @@ impl World {
             return Ok(());
         }
         let socket = VrrpSocket::open_protected(index, name.as_str())?;
+        socket.widen(port.bytes(room))?;
         for group in groups {
             socket.join(*group)?;
         }
@@ -363,6 +368,7 @@ impl World {
     pub(super) fn link(&mut self, link: Link) -> Input<'static> {
         let port = self.ports.entry(link.index).or_default();
         port.mac = link.mac;
+        port.mtu = link.mtu;
         port.made_on = link.parent.map(|parent| (link.kind, parent));
         port.name.clone_from(&link.name);
         let name = link.name.as_str().into();
@@ -421,6 +427,12 @@ fn index_of(ports: &BTreeMap<IfIndex, Port>, name: &InterfaceName) -> Option<IfI
 }
 
 impl Port {
+    /// The room for adverts in bytes.
+    fn bytes(&self, room: ReceiveBuffer) -> usize {
+        let bytes = room.bytes.max(room.mtus.saturating_mul(self.mtu));
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// The sockets that adverts arrive at.
     fn hearing(&self, family: Family) -> impl Iterator<Item = &VrrpSocket> {
         let protected = self.protected.iter().filter(move |_| family == Family::V4);

@@ -2,13 +2,13 @@ use standfast_types::{Family, Priority, VirtualAddress, Vrid};
 use standfast_vrrp::{Cause, Router, Transport};
 
 use super::*;
-use crate::{ScriptConfig, TrackInterface, TrackScript, Weight};
+use crate::{ReceiveBuffer, ScriptConfig, TrackInterface, TrackScript, Weight};
 
 pub(crate) const ETH0: IfIndex = IfIndex::new(2);
 pub(crate) const ETH1: IfIndex = IfIndex::new(3);
 const RIVAL: standfast_types::MacAddress = standfast_types::MacAddress([2, 0, 0, 0, 0, 9]);
 const OWN: IpAddr = v4(2);
-const PEER: IpAddr = v4(3);
+pub(crate) const PEER: IpAddr = v4(3);
 pub(crate) const ADDRESS: IpAddr = v4(100);
 
 pub(crate) const fn v4(host: u8) -> IpAddr {
@@ -84,7 +84,7 @@ impl Machine {
         self.drain()
     }
 
-    fn drain(&mut self) -> Vec<Output> {
+    pub(crate) fn drain(&mut self) -> Vec<Output> {
         std::iter::from_fn(|| self.brain.poll_output()).collect()
     }
 
@@ -169,7 +169,8 @@ fn it_listens_before_it_starts_an_election() {
             name: "eth0".into(),
             vrids,
             protected: Vec::new(),
-            groups
+            groups,
+            room: ReceiveBuffer::default(),
         }
     );
     assert_eq!(machine.state("V"), StateName::Backup);

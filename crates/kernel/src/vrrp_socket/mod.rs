@@ -9,10 +9,11 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
+use rustix::net::sockopt;
 use standfast_types::{Family, IfIndex, Vrid};
 
 use self::{v4::Socket4, v6::Socket6};
-use crate::error::Error;
+use crate::error::{During as _, Error};
 
 /// VRRP's number among the IP protocols.
 pub const PROTOCOL: u8 = 112;
@@ -71,6 +72,20 @@ impl VrrpSocket {
     /// As [`Self::open`].
     pub fn open_protected(index: IfIndex, name: &str) -> Result<Self, Error> {
         Ok(Self(Inner::V4(Socket4::open(index, name, v4::Carries::Ah)?)))
+    }
+
+    /// Makes room for at least so many received bytes; never less than every such socket has.
+    ///
+    /// # Errors
+    /// `Retry` when memory is short.
+    pub fn widen(&self, bytes: usize) -> Result<(), Error> {
+        if bytes <= RECEIVE_BUFFER {
+            return Ok(());
+        }
+        // Beyond the system's limit where that is permitted.
+        sockopt::set_socket_recv_buffer_size_force(self, bytes)
+            .or_else(|_| sockopt::set_socket_recv_buffer_size(self, bytes))
+            .during("make room for adverts")
     }
 
     /// Joins a multicast group on this interface. Joining twice is no error; a group of the other
