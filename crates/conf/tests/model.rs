@@ -165,3 +165,33 @@ fn a_model_survives_serialization() {
     let text = serde_json::to_string(&one).expect("serializes");
     assert_eq!(serde_json::from_str::<Model>(&text).expect("parses"), one);
 }
+
+#[test]
+fn unicast_without_interface_runs_where_the_routes_lead_or_in_a_vrf() {
+    let text = |more: &str, dev: &str| {
+        format!(
+            "vrrp_instance V {{\n virtual_router_id 51\n priority 100\n unicast_peer {{\n 192.0.2.2\n }}\n \
+             {more}\n virtual_ipaddress {{\n 198.51.100.1/32 {dev}\n }}\n}}\n"
+        )
+    };
+    let of = |more: &str, dev: &str| {
+        let instances = model(&text(more, dev)).failover.instances;
+        instances.first().map(|instance| instance.interface.as_str().to_owned())
+    };
+    let source = "unicast_src_ip 192.0.2.1";
+    assert_eq!(of(source, "dev lo").as_deref(), Some(""));
+    assert_eq!(of(&format!("{source}\n vrf red"), "dev lo").as_deref(), Some("red"));
+    assert_eq!(of(&format!("{source}\n interface eth1"), "").as_deref(), Some("eth1"));
+    // Something is not said that the interface else says.
+    assert_eq!(of("", "dev lo"), None);
+    assert_eq!(of(source, ""), None);
+    assert_eq!(of(&format!("{source}\n use_vmac"), "dev lo"), None);
+}
+
+#[test]
+fn an_instance_without_addresses_is_left_out_of_version_3_and_of_strict_mode() {
+    let empty = "vrrp_instance V {\n interface eth0\n virtual_router_id 51\n priority 100\n";
+    let runs = |more: &str| !model(&format!("{empty}{more}\n}}\n")).failover.instances.is_empty();
+    assert!(runs("") && runs("version 3\n no_virtual_ipaddress"));
+    assert!(!runs("version 3") && !runs("strict_mode"));
+}

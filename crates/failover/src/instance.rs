@@ -345,7 +345,8 @@ impl Instance {
     }
 
     fn lease(&self, world: &World) -> (u32, Duration) {
-        lease::lease(self.config.router.advert_interval, world.lease_pace)
+        let Self { config, .. } = self;
+        lease::lease(config.router.advert_interval, &config.addresses, world.lease_pace)
     }
 
     /// Installs or renews every address.

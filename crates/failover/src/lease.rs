@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use standfast_types::AdvertInterval;
+use standfast_types::{AdvertInterval, VirtualAddress};
 
 use crate::InstanceConfig;
 
@@ -16,7 +16,8 @@ const COST6: Duration = Duration::from_micros(60);
 const COST6_EACH: Duration = Duration::from_nanos(280);
 /// The part of a processor that renewals may take: one in so many.
 const SHARE: u32 = 60;
-/// Renewals in a lease: when it is short, and when renewals are dear.
+/// Renewals in a lease: when it is short, and when renewals are dear. Over IPv6 they always are: with each
+/// the kernel reports the interface's multicast groups to the network, twice (MLD).
 const OFTEN: u32 = 8;
 const SELDOM: u32 = 3;
 
@@ -32,10 +33,15 @@ pub(crate) fn pace<'a>(instances: impl Iterator<Item = &'a InstanceConfig>) -> D
     round.saturating_mul(SHARE)
 }
 
-/// Lease in seconds, and the time between two renewals.
-pub(crate) fn lease(interval: AdvertInterval, pace: Duration) -> (u32, Duration) {
+/// Lease in seconds, and the time between two renewals of these addresses.
+pub(crate) fn lease(
+    interval: AdvertInterval,
+    addresses: &[VirtualAddress],
+    pace: Duration,
+) -> (u32, Duration) {
     let seconds = (u32::from(interval.centis()) * 3).div_ceil(100).max(2);
-    let period = Duration::from_secs(seconds.into()) / OFTEN;
+    let ipv6 = addresses.iter().any(|address| address.prefix.address().is_ipv6());
+    let period = Duration::from_secs(seconds.into()) / if ipv6 { SELDOM } else { OFTEN };
     if pace <= period {
         return (seconds, period);
     }
@@ -46,7 +52,7 @@ pub(crate) fn lease(interval: AdvertInterval, pace: Duration) -> (u32, Duration)
 
 #[cfg(test)]
 mod tests {
-    use standfast_types::{Prefix, Priority, VirtualAddress, Vrid};
+    use standfast_types::{Prefix, Priority, Vrid};
 
     use super::*;
 
@@ -65,18 +71,20 @@ mod tests {
     fn with_few_addresses_a_lease_is_as_long_as_the_peers_wait() {
         let pace = pace([instance(200, 50)].iter());
         let second = AdvertInterval::DEFAULT;
-        assert_eq!(lease(second, pace), (3, Duration::from_millis(375)));
+        assert_eq!(lease(second, &[], pace), (3, Duration::from_millis(375)));
+        let six = instance(1, 1).addresses;
+        assert_eq!(lease(second, &six, pace), (3, Duration::from_secs(1)), "MLD at each renewal");
         let tenth = AdvertInterval::from_centis(10).expect("in range");
-        assert_eq!(lease(tenth, pace).0, 2);
+        assert_eq!(lease(tenth, &[], pace).0, 2);
     }
 
     #[test]
     fn with_thousands_it_is_longer_and_is_renewed_three_times() {
         let second = AdvertInterval::DEFAULT;
         let instances = vec![instance(250, 0); 20];
-        let (seconds, period) = lease(second, pace(instances.iter()));
+        let (seconds, period) = lease(second, &[], pace(instances.iter()));
         assert_eq!((seconds, period), (11, Duration::from_millis(3600)));
-        let (seconds, period) = lease(second, pace([instance(0, 3000)].iter()));
+        let (seconds, period) = lease(second, &[], pace([instance(0, 3000)].iter()));
         assert!((480..600).contains(&seconds), "{seconds}");
         assert!(period * 3 <= Duration::from_secs(seconds.into()));
     }

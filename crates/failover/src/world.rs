@@ -8,7 +8,7 @@ use std::{
 
 use standfast_types::{Family, IfIndex, InterfaceName};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct World {
     links: BTreeMap<IfIndex, Link>,
     names: BTreeMap<InterfaceName, IfIndex>,
@@ -27,6 +27,20 @@ pub(crate) struct Link {
     foreign: Vec<IpAddr>,
     /// What we put there: thousands, perhaps.
     ours: BTreeSet<IpAddr>,
+}
+
+impl Default for World {
+    /// Without interfaces but the one that stands for any: it is always there.
+    fn default() -> Self {
+        let mut world = Self {
+            links: BTreeMap::new(),
+            names: BTreeMap::new(),
+            statics: BTreeSet::new(),
+            lease_pace: Duration::ZERO,
+        };
+        world.set_link(IfIndex::ANY, InterfaceName::any(), true);
+        world
+    }
 }
 
 impl World {

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-const IFLA_MASTER: u16 = 10;
+pub(crate) const IFLA_MASTER: u16 = 10;
 const IFLA_NET_NS_FD: u16 = 28;
 pub(crate) const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
@@ -97,15 +97,15 @@ impl Netlink {
         self.request("switch an interface", message)
     }
 
-    /// Makes an interface a port of a bridge, or of none.
+    /// Makes an interface a port of a bridge or a member of a VRF, or of none.
     ///
     /// # Errors
     /// `Gone` when one of them is.
-    pub fn set_master(&mut self, port: IfIndex, bridge: Option<IfIndex>) -> Result<(), Error> {
+    pub fn set_master(&mut self, port: IfIndex, master: Option<IfIndex>) -> Result<(), Error> {
         let message = Message::new(RTM_NEWLINK, CHANGE)
             .raw(&header(Some(port), 0, 0))
-            .number(IFLA_MASTER, bridge.map_or(0, IfIndex::get));
-        self.request("attach an interface to a bridge", message)
+            .number(IFLA_MASTER, master.map_or(0, IfIndex::get));
+        self.request("attach an interface to another", message)
     }
 
     /// Gives an interface another name. It should be down.

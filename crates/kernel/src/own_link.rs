@@ -4,11 +4,11 @@ use standfast_types::IfIndex;
 
 use crate::{
     error::{Class, Error},
-    link::{CHANGE, CREATE, IFLA_INFO_DATA, header},
+    link::{CHANGE, CREATE, IFLA_INFO_DATA, IFLA_MASTER, header},
     netlink::{
         IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, Link,
         Netlink, RTM_NEWLINK,
-        message::{Message, attributes, u32_at},
+        message::{Message, attributes, text, u32_at},
     },
 };
 
@@ -140,6 +140,25 @@ impl Netlink {
         }
         let message = Message::new(RTM_NEWLINK, CHANGE).raw(&header(Some(index), 0, 0));
         self.request("change an interface", information(message, kind))
+    }
+
+    /// Puts an interface where its parent is, if that is in a VRF: its addresses belong into the same
+    /// tables.
+    ///
+    /// # Errors
+    /// `Gone` when either is.
+    pub fn join_vrf_of(&mut self, parent: IfIndex, index: IfIndex) -> Result<(), Error> {
+        let operation = "find the VRF of an interface";
+        let master = self.link_detail(operation, parent, |attributes| {
+            let master = nested(attributes, IFLA_MASTER);
+            Some(master.and_then(|value| u32_at(value, 0)).map(IfIndex::new))
+        })?;
+        let Some(master) = master else { return Ok(()) };
+        let is_vrf = self.link_detail(operation, master, |attributes| {
+            let kind = nested(nested(attributes, IFLA_LINKINFO)?, IFLA_INFO_KIND)?;
+            Some(text(kind) == Some("vrf"))
+        })?;
+        if is_vrf { self.set_master(index, Some(master)) } else { Ok(()) }
     }
 
     /// One setting of IPv4 on an interface.

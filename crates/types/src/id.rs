@@ -92,6 +92,9 @@ impl fmt::Display for Priority {
 pub struct IfIndex(u32);
 
 impl IfIndex {
+    /// No interface in particular, to the kernel as to us.
+    pub const ANY: Self = Self(0);
+
     /// The kernel's number.
     #[must_use]
     pub const fn new(index: u32) -> Self {
@@ -164,6 +167,20 @@ impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl InterfaceName {
+    /// The name of [`IfIndex::ANY`]: adverts go where the routes lead, and come from anywhere.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::from("")
+    }
+
+    /// Whether it is [`Self::any`].
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.as_str().is_empty()
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn lint(
     host::lint(view, options, diagnostics);
     user::lint(users, options, diagnostics);
     instance::lint(view, diagnostics);
-    strict::lint(view, diagnostics);
+    strict::lint(view, options.host.as_ref(), diagnostics);
     vmac::lint(view, options.host.as_ref(), diagnostics);
     timing::lint(view, diagnostics);
     script::lint(view, options.host.as_ref(), files, sources, diagnostics);

@@ -6,9 +6,9 @@ use super::{
     tree::{is_on, last, name, number, seconds, value},
     view::{View, addresses},
 };
-use crate::{Code, Diagnostic, Statement, Word, diagnostic::Class};
+use crate::{Code, Diagnostic, Host, Statement, Word, diagnostic::Class};
 
-pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn lint(view: View<'_>, host: Option<&Host>, diagnostics: &mut Vec<Diagnostic>) {
     let global = view.globals("vrrp_strict").last();
     let version = view.globals("vrrp_version").last();
     for instance in view.blocks("vrrp_instance") {
@@ -30,6 +30,15 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
             let message = format!("strict mode does not allow `{}` and ignores it", word.text);
             let found = Diagnostic::warning(Code::StrictMode, word.span, message);
             push(found.hint("delete it, or switch strict mode off"));
+        }
+        if let Some(word) = unicast(lines, host) {
+            let message = "strict mode does not allow unicast peers where multicast works";
+            let found = Diagnostic::warning(Code::StrictMode, word.span, message);
+            push(
+                found
+                    .label("they are used all the same")
+                    .hint("delete them, or switch strict mode off"),
+            );
         }
         if let Some(word) = mac(lines) {
             let message =
@@ -58,6 +67,14 @@ pub(super) fn lint(view: View<'_>, diagnostics: &mut Vec<Diagnostic>) {
 fn lenient_mode(lines: &[Statement]) -> Option<&Word> {
     let mode = last(last(lines, &["auth_hmac"])?.statements(), &["mode"]).and_then(value)?;
     matches!(mode.text.as_str(), "permissive" | "receive-only").then_some(mode)
+}
+
+/// Unicast peers on an interface that carries multicast, as far as is known.
+fn unicast<'s>(lines: &'s [Statement], host: Option<&Host>) -> Option<&'s Word> {
+    let interface = last(lines, &["interface"]).and_then(value)?;
+    let known = host.and_then(|host| host.interface(&interface.text));
+    let peers = last(lines, &["unicast_peer"]).filter(|peers| !peers.statements().is_empty())?;
+    if known.is_some_and(|interface| !interface.multicast) { None } else { peers.keyword() }
 }
 
 /// A MAC address of the file's own.

@@ -39,6 +39,7 @@ pub(super) struct Draft {
     pub(super) name: Word,
     pub(super) state: Option<(State, Span)>,
     pub(super) interface: Option<Word>,
+    pub(super) vrf: Option<Word>,
     /// The first address that shows the instance's family.
     pub(super) family: Option<(IpAddr, Span)>,
     pub(super) source: Option<(IpAddr, Span)>,
@@ -124,6 +125,7 @@ impl Lowering<'_> {
             name,
             state: None,
             interface: None,
+            vrf: None,
             family: None,
             source: None,
             group: None,
@@ -188,6 +190,7 @@ impl Lowering<'_> {
                 Some((State::Backup, _)) | None => draft.state = state(statement).or(draft.state),
             },
             "interface" => draft.interface = read.word().cloned(),
+            "vrf" => draft.vrf = read.word().cloned(),
             "mcast_src_ip" | "unicast_src_ip" => self.source(draft, read),
             "mcast_dst_ip" => {
                 draft.group = read.address().or(draft.group);

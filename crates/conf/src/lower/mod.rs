@@ -11,6 +11,7 @@ mod file;
 mod global;
 mod group;
 mod instance;
+mod interface;
 mod keyword;
 mod link;
 mod misfit;

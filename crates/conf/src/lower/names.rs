@@ -206,7 +206,13 @@ fn mentions_names(statement: &Statement) -> bool {
     let named = statement.keyword().is_some_and(|word| {
         matches!(
             word.text.as_str(),
-            "static_routes" | "static_rules" | "virtual_routes" | "virtual_rules" | "scope"
+            "static_routes"
+                | "static_rules"
+                | "virtual_routes"
+                | "virtual_rules"
+                | "scope"
+                | "use_vmac"
+                | "use_ipvlan"
         )
     });
     named || statement.statements().iter().any(mentions_names)

@@ -64,7 +64,10 @@ impl Lowering<'_> {
         router.skip_check_adv_addr = draft.skip_check_adv_addr;
         router.owner_ignore_adverts = draft.owner_ignore_adverts.unwrap_or(draft.strict);
         router.addresses = draft.advertised(version);
-        self.check_addresses(&draft);
+        if !self.check_addresses(&draft, version) {
+            self.model.left_out.push(name);
+            return;
+        }
         self.reused_vrid(&draft, vrid, &interface, &router.transport);
         let mut addresses = draft.held(&interface);
         let own = self.own_links(&draft, vrid, &interface, &mut addresses);
@@ -133,29 +136,6 @@ impl Lowering<'_> {
             );
         }
         draft.vrid.map(|(vrid, _)| vrid)
-    }
-
-    fn required_interface(&mut self, draft: &Draft) -> Option<InterfaceName> {
-        let name = &draft.name.text;
-        let (span, message) = match &draft.interface {
-            Some(word) if word.text == "lo" => {
-                let message = format!(
-                    "VRRP cannot use the loopback interface; instance `{name}` is left out"
-                );
-                (word.span, message)
-            }
-            Some(word) => return Some(word.text.as_str().into()),
-            None => {
-                (draft.name.span, format!("instance `{name}` has no interface; it is left out"))
-            }
-        };
-        let found = Diagnostic::warning(Code::InterfaceMissing, span, message)
-            .label("the instance does not run")
-            .hint("write `interface` with the interface that the other nodes are reached by");
-        // Newer versions of keepalived run a unicast instance without one.
-        let unicast = !draft.peers.is_empty() && draft.interface.is_none();
-        self.diagnostics.push(if unicast { found } else { found.class(Class::Error) });
-        None
     }
 
     /// Whether the instance runs although its `unicast_peer` is empty.
@@ -303,15 +283,20 @@ impl Lowering<'_> {
         }
     }
 
-    fn check_addresses(&mut self, draft: &Draft) {
+    /// Whether the instance can run with the addresses that it has.
+    fn check_addresses(&mut self, draft: &Draft, version: Version) -> bool {
         let excused = draft.no_address_wanted || draft.address_misspelt;
         if draft.addresses.is_empty() && !excused {
-            let message = format!("instance `{}` has no virtual address", draft.name.text);
+            let runs = version == Version::V2 && !draft.strict;
+            let left_out = if runs { "" } else { "; it is left out" };
+            let message =
+                format!("instance `{}` has no virtual address{left_out}", draft.name.text);
             self.diagnostics.push(
                 Diagnostic::warning(Code::AddressMissing, &draft.name, message)
                     .hint("list one in `virtual_ipaddress`, or write `no_virtual_ipaddress`")
                     .class(Class::Error),
             );
+            return runs;
         }
         let first = draft.addresses.first().map(|(_, address)| address.prefix.address());
         if let Some(IpAddr::V6(first)) = first
@@ -325,6 +310,7 @@ impl Lowering<'_> {
                     .hint("list one of `fe80::/64` first, the same on every node"),
             );
         }
+        true
     }
 
     fn reused_vrid(
@@ -347,8 +333,8 @@ impl Lowering<'_> {
             Entry::Occupied(occupied) => occupied.get().clone(),
         };
         let span = draft.vrid.map_or(draft.name.span, |(_, span)| span);
-        let message =
-            format!("virtual_router_id {vrid} is used on {interface} by `{}` already", other);
+        let place = if interface.is_any() { "any interface" } else { interface.as_str() };
+        let message = format!("virtual_router_id {vrid} is used on {place} by `{other}` already");
         let hint = "give each instance on an interface its own number";
         // Unicast routers are told apart by their peers, so keepalived runs those.
         let mut found = match group(transport) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use standfast_failover::{ExtraAnnouncements, Isolation, OwnLink, OwnLinkKind};
 use standfast_types::{Family, InterfaceName, Prefix, VirtualAddress, Vrid};
 
-use super::{Lowering, arguments::Read, instance::Draft};
+use super::{Lowering, arguments::Read, instance::Draft, names::NameTable};
 use crate::{Code, Diagnostic, diagnostic::Class, source::Span, syntax::Word, table::Value};
 
 /// What an instance says about interfaces of its own.
@@ -26,6 +26,7 @@ struct Asked {
     name: Option<Word>,
     parent: Option<Word>,
     group: Option<u32>,
+    group_name: Option<Word>,
     kind: AskedKind,
 }
 
@@ -72,6 +73,11 @@ impl Wish {
         }
     }
 
+    /// Where it asks for an interface of its own.
+    pub(super) fn main_span(&self) -> Option<Span> {
+        self.main.as_ref().map(|asked| asked.span)
+    }
+
     /// Whether the instance has a virtual MAC address, which its successor will have as well.
     pub(super) fn shares_mac(&self) -> bool {
         self.main.as_ref().is_some_and(|asked| matches!(asked.kind, AskedKind::Macvlan(_)))
@@ -80,13 +86,14 @@ impl Wish {
 
 impl Asked {
     fn new(span: Span, read: &Read<'_>, kind: AskedKind) -> Self {
-        let mut asked = Self { span, name: None, parent: None, group: None, kind };
+        let mut asked =
+            Self { span, name: None, parent: None, group: None, group_name: None, kind };
         for matched in read.matched.iter().filter(|_| !read.failed) {
             let option = matched.option.map(|option| option.name);
             let word = matched.word;
             match (option, matched.value) {
                 (Some("group"), Value::Number(group)) => asked.group = u32::try_from(group).ok(),
-                (Some("group"), Value::Text(group)) => asked.group = group.parse().ok(),
+                (Some("group"), Value::Text(_)) => asked.group_name = Some(word.clone()),
                 (Some("bridge" | "private" | "vepa"), _) => asked.isolate(&word.text),
                 (Some("netlink_notify_msg"), _) => {}
                 (Some("name") | None, _) if word.text != "name" => asked.word(word),
@@ -212,7 +219,9 @@ impl Lowering<'_> {
             }
         };
         self.link_names.insert(name.clone());
-        OwnLink { name: name.as_str().into(), prefix, parent, kind, group: asked.group }
+        let group_name = asked.group_name.as_ref();
+        let group = asked.group.or_else(|| self.named(NameTable::Groups, group_name?));
+        OwnLink { name: name.as_str().into(), prefix, parent, kind, group }
     }
 
     /// Whether no other interface of the file has this name.

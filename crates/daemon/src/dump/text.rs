@@ -72,7 +72,8 @@ impl Subject<'_> {
             line("Master router", &master.to_string());
             line("Master priority", &state.router.master_priority.to_string());
         }
-        line("Interface", config.interface.as_str());
+        let any = config.interface.is_any();
+        line("Interface", if any { "any" } else { config.interface.as_str() });
         match &router.transport {
             Transport::Multicast { group } => line("Multicast address", &group.to_string()),
             Transport::Unicast { peers, ttl, .. } => {

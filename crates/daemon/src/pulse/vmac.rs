@@ -11,7 +11,7 @@ use standfast_failover::{Firewall, Input, Isolation, OwnLinkKind};
 use standfast_kernel::{
     Class, Error,
     link::Switch,
-    netlink::{LinkKind, Netlink},
+    netlink::{AddressRequest, LinkKind, Netlink, Origin},
     nftables::Blocklist,
     own_link::{self, Ipv4Setting, MacvlanMode, OwnKind},
 };
@@ -104,6 +104,15 @@ impl World {
         };
         let index = link.index;
         quieten(&mut self.netlink, index, name, kind)?;
+        self.netlink.join_vrf_of(parent, index)?;
+        if let OwnLinkKind::Ipvlan { address: Some(address), .. } = kind {
+            // Of the interface, and gone with it: no lease, and none of those that move.
+            let request = AddressRequest::new(index, address);
+            self.netlink
+                .add_addresses(&[AddressRequest { origin: Origin::Untagged, ..request }])
+                .into_iter()
+                .collect::<Result<(), _>>()?;
+        }
         self.prepare_parent(parent, kind)?;
         Ok((index, self.link(link)))
     }

@@ -116,7 +116,8 @@ impl World {
         let links = self.netlink.links()?;
         let mut addresses = self.netlink.addresses()?;
         addresses.retain(|address| !address.tentative);
-        let present: BTreeSet<_> = links.iter().map(|link| link.index).collect();
+        let present = links.iter().map(|link| link.index);
+        let present: BTreeSet<_> = present.chain([IfIndex::ANY]).collect();
         let gone: Vec<_> =
             self.ports.keys().filter(|index| !present.contains(index)).copied().collect();
         let held: BTreeSet<_> = addresses.iter().map(|a| (a.index, a.prefix.address())).collect();
@@ -197,7 +198,8 @@ impl World {
                     Family::V6 => Ok(()),
                 })
                 .map_err(|error| {
-                    let error = format!("no VRRP over {family} on interface {name}: {error}");
+                    let place = if name.is_any() { "any interface" } else { name.as_str() };
+                    let error = format!("no VRRP over {family} on {place}: {error}");
                     Refusal::Listen { index, family, error }
                 }),
             Output::Unlisten { index, family } => {

@@ -107,6 +107,7 @@ fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> 
         }
         if let Some(now) = now
             && now.interface != old.interface
+            && !now.interface.is_any()
             && !exists(&now.interface)
             && exists(&old.interface)
         {

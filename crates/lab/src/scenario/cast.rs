@@ -112,7 +112,12 @@ impl Cast {
                 let Some((own, length)) = self.own_address(node, instance) else { continue };
                 let Ok(prefix) = Prefix::new(IpAddr::V4(own), length) else { continue };
                 networks.insert(u32::from(own) & mask(length), length);
-                let addresses = interfaces.entry(instance.interface.to_string()).or_default();
+                let own = Some(&instance.interface).filter(|name| !name.is_any());
+                let Some(name) = own.or(instance.addresses.first().map(|held| &held.interface))
+                else {
+                    continue;
+                };
+                let addresses = interfaces.entry(name.to_string()).or_default();
                 if !addresses.contains(&prefix) {
                     addresses.push(prefix);
                 }
@@ -299,7 +304,7 @@ fn named(instance: &InstanceConfig) -> BTreeSet<String> {
     let addresses = instance.addresses.iter().map(|address| &address.interface);
     let tracked = instance.trackers.interfaces.iter().map(|tracked| &tracked.interface);
     let all = std::iter::once(&instance.interface).chain(addresses).chain(tracked);
-    all.map(ToString::to_string).collect()
+    all.filter(|name| !name.is_any()).map(ToString::to_string).collect()
 }
 
 /// The priority when every script succeeds.
