@@ -1,5 +1,14 @@
+#!/bin/sh
 # In a virtual machine: two nodes with interfaces of their own (`use_vmac`, `use_ipvlan`) on parents that
-# few host kernels have. `keepalived` is on the PATH and is Standfast. Says what failed, and exits with 1.
+# few host kernels have. Says what failed, and exits with 1.
+#   VM_RUN=/path/to/vm-run own_links.sh STANDFAST
+# vm-run runs a command in a virtual machine; there it sets VM_RUN_GUEST.
+if [ -z "$VM_RUN_GUEST" ]; then
+    [ -x "$VM_RUN" ] || { echo "SKIPPED $0: VM_RUN names no program"; exit 0; }
+    exec "$VM_RUN" --timeout 600 --fast-time --bin "$1" --add "$1:/usr/local/sbin/keepalived" \
+        --bin tcpdump --bin ping --add "$0:/own_links.sh" -- sh /own_links.sh
+fi
+PATH=/usr/local/sbin:$PATH
 mac=00:00:5e:00:01:33
 
 # Names of nodes: the case, then a or b, and c for the client.
@@ -95,7 +104,7 @@ virtual_mac() { # KIND
     ip netns exec "$a" tcpdump -Z root -i eth0 -Q out --immediate-mode -U -w "/tmp/$a.cap" \
         "ether src $mac" 2>"/tmp/$a.tcpdump" &
     capture=$!
-    check 'the capture runs' grep -q listening "/tmp/$a.tcpdump"
+    check 'the capture runs' grep -qs listening "/tmp/$a.tcpdump"
     start "$a" 100
     check 'the backup has its interface' has_link "$a"
     sleep 3
