@@ -42,6 +42,9 @@ const LINGER: Duration = Duration::from_millis(10);
 const SUCCESSOR_GRACE: Duration = Duration::from_millis(500);
 /// A burst against a rival that has spoken during the quiet time follows this long after its last advert.
 const CONFLICT_END: Duration = Duration::from_millis(100);
+/// In centiseconds: what a leaving master says of its interval, where its own is longer. A backup waits for a part
+/// of it, and still a millisecond longer than one whose priority is higher by one.
+const FAREWELL: u16 = 25;
 /// Added to the longest wait of a successor, for its own lateness.
 const RELEASE_MARGIN: Duration = Duration::from_millis(100);
 
@@ -291,7 +294,7 @@ impl Router {
         out: &mut Vec<u8>,
     ) {
         let Config { vrid, .. } = self.config;
-        let advert_interval = self.spoken_interval();
+        let advert_interval = self.spoken_interval(priority);
         let addresses = &self.config.addresses;
         match self.config.version {
             Version::V2 => {
@@ -309,15 +312,20 @@ impl Router {
     }
 
     /// The interval in our adverts. In the last one after yielding it is the winner's: other backups hear
-    /// it too, and would wait for the winner by it.
-    const fn spoken_interval(&self) -> AdvertInterval {
+    /// it too, and would wait for the winner by it. For the first of the last two when leaving, see
+    /// [`Self::say_farewell`].
+    fn spoken_interval(&self, priority: u8) -> AdvertInterval {
+        let own = self.config.advert_interval;
         match &self.state {
             State::Backup(backup) => backup.timer.interval,
+            State::Fault | State::Releasing(_) | State::Stopped if priority > 0 => {
+                AdvertInterval::from_centis(FAREWELL).map_or(own, |farewell| farewell.min(own))
+            }
             State::Init
             | State::Master(_)
             | State::Fault
             | State::Releasing(_)
-            | State::Stopped => self.config.advert_interval,
+            | State::Stopped => own,
         }
     }
 
@@ -357,7 +365,7 @@ impl Router {
     fn fault(&mut self, now: Instant) {
         match self.state {
             State::Fault | State::Stopped => return,
-            State::Master(_) => self.outputs.push_back(Output::Advertise { priority: 0 }),
+            State::Master(_) => self.say_farewell(),
             State::Init | State::Backup(_) => {}
             State::Releasing(_) => {
                 self.outputs.push_back(Output::LetGo);
@@ -378,7 +386,7 @@ impl Router {
                 self.transition(now, State::Stopped, Cause::Stopped);
             }
             State::Master(_) => {
-                self.outputs.push_back(Output::Advertise { priority: 0 });
+                self.say_farewell();
                 let slowest = timers::skew(
                     self.config.version,
                     Priority::LOWEST,
@@ -389,6 +397,18 @@ impl Router {
                 self.since = now;
             }
         }
+    }
+
+    /// Lets the next one take over.
+    ///
+    /// In VRRPv3 it waits (256 - priority) / 256 of the interval that it heard last (RFC 9568, section 6.4.2).
+    /// So first it hears of a short one. All wait shorter by the same factor, whose program it ever is: the
+    /// highest priority still goes first.
+    fn say_farewell(&mut self) {
+        if self.config.version == Version::V3 && self.config.advert_interval.centis() > FAREWELL {
+            self.outputs.push_back(Output::Advertise { priority: self.priority.get() });
+        }
+        self.outputs.push_back(Output::Advertise { priority: 0 });
     }
 
     fn become_backup(&mut self, now: Instant, cause: Cause, adverts: u8) {

@@ -103,10 +103,10 @@ mod tests {
         let pid = child.id();
         assert!(all().expect("/proc").contains(&pid));
         // Between fork and exec it is still what we are.
-        while name(pid).as_deref() != Some(b"sleep") {
+        while command_line(pid) != Some(vec![b"sleep".to_vec(), b"1000".to_vec()]) {
             std::thread::yield_now();
         }
-        assert_eq!(command_line(pid), Some(vec![b"sleep".to_vec(), b"1000".to_vec()]));
+        assert_eq!(name(pid).as_deref(), Some(b"sleep".as_slice()));
         let fd = PidFd::open(pid).expect("a descriptor").expect("it runs");
         assert!(!readable_within(&fd, Duration::ZERO));
         child.kill().expect("kill");

@@ -3,9 +3,15 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use standfast_kernel::{clock, process::signal::SIGKILL};
-use standfast_lab::stage::{Stage, pause};
+use standfast_lab::{
+    probe::Sample,
+    stage::{Stage, pause},
+};
 
-use crate::common::{in_sandbox, instance, pair, say, seconds, served_by, wait_for};
+use crate::{
+    common::{KEEPALIVED, in_sandbox, instance, pair, say, seconds, served_by, wait_for},
+    peers::start_theirs,
+};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
 const FOLLOW: &str = " track_process {\n app\n }";
@@ -97,36 +103,58 @@ fn an_end_counts_once_it_has_lasted() {
     });
 }
 
-/// Prints how long the client is without an answer from B; how long is right depends on the machine.
+/// A measured wait: until the client is answered by B after A's process was killed. `start_b` gets B's
+/// configuration, of this priority.
+fn measure(
+    priority: u8,
+    start_b: impl Fn(&mut Stage, &str) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Duration>> {
+    let mut stage = pair()?;
+    stage.start_web("a")?;
+    stage.start_web("b")?;
+    start(&mut stage, "app")?;
+    let node = |priority, more| {
+        instance(priority, ADDRESS, more).replace("advert_int 0.1", "advert_int 1")
+    };
+    stage.start_standfast("a", &(tracker("") + &node(254, FOLLOW)))?;
+    start_b(&mut stage, &node(priority, ""))?;
+    stage.start_probe(ADDRESS, Duration::from_millis(1))?;
+    let mut waits = Vec::new();
+    for _ in 0..ROUNDS {
+        served_by(&mut stage, ADDRESS, "a", seconds(20))?;
+        // B shall have heard some adverts.
+        pause(seconds(2));
+        let killed = clock::now();
+        stage.signal("a", "app", SIGKILL)?;
+        served_by(&mut stage, ADDRESS, "b", seconds(5))?;
+        let from_b =
+            |sample: &&Sample| sample.sent >= killed && sample.page.as_deref() == Some("b");
+        let first = stage.samples(ADDRESS)?.iter().filter(from_b).map(|sample| sample.ended).min();
+        waits.extend(first.map(|at| at.saturating_since(killed)));
+        start(&mut stage, "app")?;
+    }
+    waits.sort_unstable();
+    say(format_args!("priority {priority}: B answers after {waits:?}"));
+    Ok(waits)
+}
+
+/// How long exactly depends on the machine, and is printed.
 #[test]
 fn the_peer_answers_soon_after_the_kill() {
     let name = "processes::the_peer_answers_soon_after_the_kill";
     in_sandbox(name, &["/bin/sleep"], || {
-        let mut stage = pair()?;
-        stage.start_web("a")?;
-        stage.start_web("b")?;
-        start(&mut stage, "app")?;
-        let node = |priority, more| {
-            instance(priority, ADDRESS, more).replace("advert_int 0.1", "advert_int 1")
-        };
-        stage.start_standfast("a", &(tracker("") + &node(254, FOLLOW)))?;
-        stage.start_standfast("b", &node(251, ""))?;
-        stage.start_probe(ADDRESS, Duration::from_millis(1))?;
-        for _ in 0..ROUNDS {
-            served_by(&mut stage, ADDRESS, "a", seconds(20))?;
-            // B shall have heard some adverts.
-            pause(seconds(2));
-            let killed = clock::now();
-            stage.signal("a", "app", SIGKILL)?;
-            served_by(&mut stage, ADDRESS, "b", seconds(5))?;
-            let from_b = |sample: &&standfast_lab::probe::Sample| {
-                sample.sent >= killed && sample.page.as_deref() == Some("b")
-            };
-            let first = stage.samples(ADDRESS)?.iter().filter(from_b).map(|sample| sample.ended);
-            let after = first.min().map(|at| at.saturating_since(killed)).unwrap_or_default();
-            say(format_args!("B answers {} us after the kill", after.as_micros()));
-            start(&mut stage, "app")?;
-        }
+        measure(251, |stage, configuration| stage.start_standfast("b", configuration)).map(drop)
+    });
+}
+
+/// Without the farewell it would wait for 156/256 of a second at least.
+#[test]
+fn keepalived_takes_over_sooner_by_what_the_leaving_master_says_of_its_interval() {
+    let name =
+        "processes::keepalived_takes_over_sooner_by_what_the_leaving_master_says_of_its_interval";
+    in_sandbox(name, &["/bin/sleep", KEEPALIVED], || {
+        let waits = measure(100, |stage, configuration| start_theirs(stage, "b", configuration))?;
+        anyhow::ensure!(waits.first().is_some_and(|wait| wait.as_millis() < 609), "{waits:?}");
         Ok(())
     });
 }

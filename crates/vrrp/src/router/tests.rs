@@ -433,6 +433,29 @@ fn a_fault_lets_go_at_once_and_recovery_starts_as_backup() {
 }
 
 #[test]
+fn a_v3_master_that_leaves_hastens_its_successors_and_keeps_their_order() {
+    for input in [Input::Fault, Input::Release] {
+        let mut leaving = Bench::master(config(Version::V3));
+        let outputs = leaving.input(input);
+        let farewell = [Output::Advertise { priority: 100 }, Output::Advertise { priority: 0 }];
+        assert_eq!(outputs[..2], farewell);
+        let waits = [99, 98].map(|own| {
+            let mut bench =
+                Bench::backup(Config { priority: priority(own), ..config(Version::V3) });
+            for priority in [100, 0] {
+                bench.advert_from(&leaving.router, HIGHER, priority);
+            }
+            bench.run_until_master()
+        });
+        // (256 - 99) / 256 of 250 ms, and of a second without the farewell.
+        assert_eq!(waits.map(|wait| wait.as_millis()), [153, 154]);
+    }
+    let quick = AdvertInterval::from_centis(25).expect("in range");
+    let mut quick = Bench::master(Config { advert_interval: quick, ..config(Version::V3) });
+    assert_eq!(quick.input(Input::Release), [Output::Advertise { priority: 0 }], "it is short");
+}
+
+#[test]
 fn an_adopted_router_is_master_without_a_transition() {
     let mut bench = Bench::init(config(Version::V2));
     let outputs = bench.input(Input::Adopt);
