@@ -90,7 +90,7 @@ fn crowds(window: Duration) -> Vec<Work> {
             crowd: four,
             loaded: false,
             window: Duration::from_secs(30),
-            cpu: Bound::Either(1000, 50),
+            cpu: Bound::Most(1000),
             wait: Duration::from_secs(10),
         },
     ]

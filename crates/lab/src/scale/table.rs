@@ -30,8 +30,6 @@ pub(super) enum Bound {
     Most(u64),
     /// So many percent of keepalived's.
     Percent(u64),
-    /// Both of them.
-    Either(u64, u64),
 }
 
 /// A line.
@@ -121,10 +119,6 @@ impl Line {
             Bound::None => None,
             Bound::Most(most) => Some(ours <= most),
             Bound::Percent(percent) => beside(percent),
-            Bound::Either(most, percent) => match beside(percent) {
-                Some(false) | None if ours > most => Some(false),
-                Some(_) | None => Some(true),
-            },
         }
     }
 
@@ -140,9 +134,6 @@ impl Line {
             Bound::None => String::new(),
             Bound::Most(most) => like(most).to_string(),
             Bound::Percent(percent) => format!("{}.{:02} x", percent / 100, percent % 100),
-            Bound::Either(most, percent) => {
-                format!("{} or {}.{:02} x", like(most), percent / 100, percent % 100)
-            }
         }
     }
 }
