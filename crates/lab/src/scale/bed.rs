@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, time::Duration};
 
+use rustix::fs::{Mode, OFlags};
 use standfast_kernel::{
     clock,
     process::{Pid, Spawn, kill, signal, spawn, wait_child},
@@ -249,10 +250,9 @@ pub(crate) fn burn() -> ! {
 /// Keeps a disk busy until it is killed: writes, and waits until it is there.
 pub(crate) fn scribble(directory: &Path) -> anyhow::Result<u8> {
     use std::os::unix::fs::FileExt;
-    let path = directory.join(format!("standfast-bench-{}", std::process::id()));
-    let file = fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
-    // Nothing is left of it, however this ends.
-    fs::remove_file(&path)?;
+    // Without a name: nothing is left of it, however this ends.
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR)?);
     let block = vec![0x5a; 1 << 20];
     loop {
         for at in 0..64 {
