@@ -35,8 +35,9 @@ pub(crate) struct Addresses {
 #[derive(Debug)]
 struct Node {
     awake: bool,
-    /// When it fell silent.
-    silent_since: Instant,
+    /// Of each instance, when the kernel has taken away what nobody renews: by the interval that counted
+    /// when the process fell silent, whatever its successor is told.
+    gone_by: Vec<Instant>,
     members: Vec<Member>,
     held: Vec<Place>,
     /// What a process that died has left behind and its successor was not told of.
@@ -58,7 +59,7 @@ impl Addresses {
     pub(crate) fn new(machines: usize, instances: usize) -> Self {
         let node = |_| Node {
             awake: false,
-            silent_since: Instant::ZERO,
+            gone_by: vec![Instant::ZERO; instances],
             members: vec![Member::default(); instances],
             held: Vec::new(),
             orphans: Vec::new(),
@@ -80,7 +81,7 @@ impl Addresses {
             Happening::Woke { .. } => node.awake = true,
             Happening::Crashed | Happening::Paused => {
                 if std::mem::replace(&mut node.awake, false) {
-                    node.silent_since = at;
+                    node.fall_silent(at);
                 }
                 if *what == Happening::Crashed {
                     node.orphans.clone_from(&node.held);
@@ -128,8 +129,7 @@ impl Addresses {
         }
         (0..).zip(&self.nodes).find_map(|(machine, node)| {
             let overdue = |place: &&Place| {
-                let lease = node.members.get(place.instance).map(|member| member.lease);
-                to > node.silent_since + lease.unwrap_or_default() + LEASE_LATENESS
+                node.gone_by.get(place.instance).is_some_and(|gone_by| to > *gone_by)
             };
             let place = node.left().iter().find(overdue)?;
             Some((machine, format!("silent for longer than its lease, and holds {place:?}")))
@@ -141,6 +141,12 @@ impl Node {
     /// What nobody renews.
     fn left(&self) -> &[Place] {
         if self.awake { &self.orphans } else { &self.held }
+    }
+
+    fn fall_silent(&mut self, at: Instant) {
+        for (gone_by, member) in self.gone_by.iter_mut().zip(&self.members) {
+            *gone_by = (at + member.lease + LEASE_LATENESS).max(*gone_by);
+        }
     }
 
     fn settle(&mut self) -> Option<String> {
@@ -190,13 +196,15 @@ mod tests {
         Instant::ZERO + Duration::from_millis(millis)
     }
 
+    fn settings(interval: Duration, addresses: usize) -> Happening {
+        let (patience, skew) = (4 * interval, interval);
+        Happening::Configured(Settings { instance: 0, interval, patience, skew, addresses })
+    }
+
     /// A running machine with one address to hold; then these, all at once.
     fn after(happenings: &[Happening]) -> (Addresses, Option<String>) {
         let mut addresses = Addresses::new(1, 1);
-        let interval = Duration::from_secs(1);
-        let (patience, skew) = (4 * interval, interval);
-        let settings = Settings { instance: 0, interval, patience, skew, addresses: 1 };
-        let first = [Happening::Started { adopting: false }, Happening::Configured(settings)];
+        let first = [Happening::Started { adopting: false }, settings(Duration::from_secs(1), 1)];
         let all = first.iter().chain(happenings).chain([&Happening::Settled]);
         let broken = all.filter_map(|what| addresses.observe(Instant::ZERO, 0, what)).next();
         (addresses, broken)
@@ -236,6 +244,18 @@ mod tests {
             addresses.observe(at(5_300), 0, &Happening::Gone(HERE));
             assert_eq!(addresses.pass(at(60_000)), None);
         }
+    }
+
+    #[test]
+    fn an_orphan_s_lease_is_that_of_its_time_whatever_interval_comes_later() {
+        let (mut addresses, _) =
+            after(&[Happening::Added(HERE), Happening::Announced(HERE), MASTER]);
+        let quick = settings(Duration::from_millis(100), 0);
+        for what in [Happening::Crashed, Happening::Started { adopting: false }, quick] {
+            addresses.observe(at(1_000), 0, &what);
+        }
+        assert_eq!(addresses.pass(at(5_300)), None);
+        assert!(addresses.pass(at(5_301)).is_some());
     }
 
     #[test]
