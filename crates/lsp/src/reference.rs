@@ -29,8 +29,8 @@ mod tests {
         assert!(weight.starts_with("```\nweight NUMBER [reverse|noreverse]\n```\n"), "{weight}");
         assert!(weight.contains("-253 to 253") && weight.contains("- default 0\n"), "{weight}");
         assert!(weight.ends_with("- works"), "{weight}");
-        let old = of("vrrp_instance", "vmac_garp_intvl");
-        assert!(old.contains("- old name of garp_extra_if"), "{old}");
+        let old = of("vrrp_instance", "lvs_sync_daemon_interface");
+        assert!(old.contains("- old name of lvs_sync_daemon"), "{old}");
         assert!(old.ends_with("not active"), "{old}");
     }
 }

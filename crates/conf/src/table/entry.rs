@@ -16,8 +16,6 @@ pub enum State {
     NotActive,
     /// Accepted, never an effect.
     NoEffect,
-    /// The instance that has it is left out.
-    LeftOut,
     /// No version of keepalived knows it.
     Unknown,
 }
@@ -31,12 +29,6 @@ impl State {
             Status::Announced { .. } => Self::NotActive,
             Status::NoEffect => Self::NoEffect,
             Status::ManualOnly => Self::Unknown,
-        };
-        // The one keyword without which an instance must not run.
-        let own = if (block.path, keyword.name) == ("vrrp_instance", "auth_hmac") {
-            Self::LeftOut
-        } else {
-            own
         };
         if own == Self::Works { Self::around(block) } else { own }
     }
@@ -57,7 +49,6 @@ impl State {
             Self::Works => "works",
             Self::NotActive => "accepted, not active",
             Self::NoEffect => "never has an effect",
-            Self::LeftOut => "the instance is left out",
             Self::Unknown => "refused, as by keepalived",
         }
     }
