@@ -265,6 +265,16 @@ impl Lowering<'_> {
                 Authentication::None
             }
             (Some(kind), Some(word)) if kind.text == "AH" => {
+                if let Some((instance::State::Master, state)) = draft.state {
+                    let message = "`state MASTER` has no effect with `auth_type AH`";
+                    self.diagnostics.push(
+                        Diagnostic::warning(Code::NoEffect, state, message)
+                            .label("it starts as backup")
+                            .also(kind.span, "the authentication")
+                            .hint("write `state BACKUP`; the priority decides who serves")
+                            .class(Class::Error),
+                    );
+                }
                 Authentication::Header(self.password(word))
             }
             (Some(_), Some(word)) => Authentication::Password(self.password(word)),

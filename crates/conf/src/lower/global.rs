@@ -14,8 +14,10 @@ use super::{
     vmac,
 };
 use crate::{
+    Code, Diagnostic,
+    diagnostic::Class,
     model::{Notify, User},
-    syntax::Statement,
+    syntax::{Statement, Word},
     table::{Keyword, Status},
 };
 
@@ -125,11 +127,23 @@ impl Lowering<'_> {
                 let read = self.read(keyword, inner);
                 if !self.daemon_setting(keyword.name, inner, &read) {
                     self.global_keyword(keyword.name, &read);
+                    self.served_by_nftables(inner);
                 }
             } else {
                 self.announce(block, keyword, inner);
             }
         }
+    }
+
+    fn served_by_nftables(&mut self, statement: &Statement) {
+        let asks = |word: &&Word| matches!(word.text.as_str(), "vrrp_iptables" | "vrrp_ipsets");
+        let Some(word) = statement.keyword().filter(asks) else { return };
+        let message = format!("`{}` asks for iptables; nftables does its work", word.text);
+        self.diagnostics.push(
+            Diagnostic::note(Code::NoEffect, word, message)
+                .hint("write `nftables` instead, or delete the line")
+                .class(Class::Error),
+        );
     }
 
     fn global_keyword(&mut self, name: &str, read: &Read<'_>) {
