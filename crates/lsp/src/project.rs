@@ -1,6 +1,9 @@
 //! Which open files belong together: a main file with all that it includes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use standfast_conf::{
     FileId, Files, Loaded, Options, Source, Statement, load,
@@ -139,7 +142,10 @@ fn extent(path: &Path, tree: &[Statement]) -> Extent {
         return Extent::Fragment;
     }
     // Nothing of it is at home at the top level: where would most of it be?
-    let home = words().find_map(|word| table::homes(word).first().copied());
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    words().flat_map(table::homes).for_each(|home| *known.entry(home.path).or_default() += 1);
+    let most = known.values().max();
+    let home = words().flat_map(table::homes).find(|home| known.get(home.path) == most);
     let addresses = table::block("vrrp_instance.virtual_ipaddress")
         .filter(|list| words().any(|word| list.entry(word).is_some()));
     home.or(addresses).map_or(Extent::Fragment, Extent::Lines)
