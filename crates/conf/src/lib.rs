@@ -33,6 +33,7 @@ mod lower;
 mod model;
 mod origins;
 pub mod pages;
+mod pool;
 mod render;
 mod sarif;
 mod settings;
@@ -50,13 +51,17 @@ pub use format::{format, same_meaning};
 pub use host::{Host, HostInterface};
 pub use lint::cross_node;
 pub use load::{Loaded, Options, load};
-pub use model::{Command, Deleted, Global, InitFile, Model, Notify, Script, TrackedFile, User};
+pub use model::{Deleted, Global, InitFile, Model, Notify, Script, TrackedFile};
 pub use origins::{InstanceOrigin, Origins, ScriptOrigin, TrackerOrigin};
+pub use pool::{
+    FlushOnStop, Identity, MarkedGroup, Marks, Plane, Pool, ServerNotify, ServiceNotify, Sync,
+};
 pub use render::{JsonDiagnostic, JsonLabel, json, render};
 pub use sarif::{Sarif, sarif};
 pub use settings::{
     AutoPriority, Buffer, Dumps, Fifo, Fifos, Mail, Marker, Once, Place, Running, Supervision,
 };
 pub use source::{FileId, Position, Source, Sources, Span};
+pub use standfast_types::{Command, User};
 pub use syntax::{Block, Quoting, Statement, SyntaxToken, TokenKind, Word, tokens};
 pub use text::Text;

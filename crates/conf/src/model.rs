@@ -7,8 +7,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use standfast_types::{FileName, GroupName, InstanceName, ScriptName};
+use standfast_types::{Command, FileName, GroupName, InstanceName, ScriptName};
 
+use crate::pool::Pool;
 use crate::settings::{Dumps, Fifos, Mail, Place, Running, Supervision};
 
 /// A configuration that can run.
@@ -30,6 +31,8 @@ pub struct Model {
     pub strict: BTreeSet<InstanceName>,
     /// What to run when a sync group changes; groups without any are left out.
     pub group_notify: BTreeMap<GroupName, Notify>,
+    /// Pools of servers.
+    pub pool: Pool,
 }
 
 impl Model {
@@ -102,25 +105,6 @@ pub struct InitFile {
     pub value: i64,
     /// Also into a file that exists.
     pub overwrite: bool,
-}
-
-/// A command, run without a shell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    /// The program and its arguments; never empty.
-    pub argv: Vec<String>,
-    /// Who runs it, `script_user` applied; `None`: `keepalived_script` if that user exists, else
-    /// the daemon's own.
-    pub user: Option<User>,
-}
-
-/// A user by name, or by number as text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// Its name.
-    pub name: String,
-    /// A group other than the user's own.
-    pub group: Option<String>,
 }
 
 /// What to run when an instance changes. Those for one state get no arguments; `any` gets

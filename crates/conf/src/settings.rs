@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
-use crate::model::{Command, User};
+use standfast_types::{Command, User};
 
 /// Where events go, a line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

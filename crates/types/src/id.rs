@@ -157,6 +157,9 @@ names! {
     ProcessName;
     /// The name of a `vrrp_script`.
     ScriptName;
+    /// What a `virtual_server` is called in logs and FIFOs: `[192.0.2.1]:tcp:80`, `FWM 5`, or the name of
+    /// its group.
+    ServiceName;
 }
 
 /// An Ethernet address.

@@ -8,12 +8,14 @@ use std::{
 use crate::{root, say};
 
 /// From the ground up: a crate may use only those before it.
-const LAYERS: [&str; 13] = [
+const LAYERS: [&str; 15] = [
     "types",
     "wire",
     "vrrp",
     "bfd",
     "failover",
+    "health",
+    "balance",
     "conf",
     "lsp",
     "sim",
@@ -25,8 +27,10 @@ const LAYERS: [&str; 13] = [
 ];
 /// Never uses these, though they come before it: engines know neither configuration nor kernel, and the
 /// kernel decides nothing.
-const STRANGERS: [(&str, &[&str]); 2] =
-    [("sim", &["conf"]), ("kernel", &["vrrp", "bfd", "failover", "conf", "sim"])];
+const STRANGERS: [(&str, &[&str]); 2] = [
+    ("sim", &["conf"]),
+    ("kernel", &["vrrp", "bfd", "failover", "health", "balance", "conf", "sim"]),
+];
 const LINES: usize = 800;
 /// For comments; code is held to 100 by rustfmt.
 const COLUMNS: usize = 120;

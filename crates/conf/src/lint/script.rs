@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use standfast_types::ScriptName;
+use standfast_types::{Command, ScriptName};
 
 use super::{
     command::INTERPRETERS,
@@ -16,7 +16,7 @@ use crate::{
         command::{split, unescape},
         value::micros,
     },
-    model::{Command, Deleted, Script},
+    model::{Deleted, Script},
 };
 
 /// Where programs lie when nobody changed PATH.

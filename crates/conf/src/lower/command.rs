@@ -1,10 +1,11 @@
 //! A command's words into program and arguments.
 
+use standfast_types::{Command, User};
+
 use super::arguments::Read;
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
-    model::{Command, User},
     source::Span,
     syntax::{Quoting, Word},
 };

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use standfast_failover::ExtraAnnouncements;
-use standfast_types::InterfaceName;
+use standfast_types::{InterfaceName, User};
 use standfast_vrrp::{Announcements, Transport, Version};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
-    model::{Notify, User},
+    model::Notify,
     syntax::{Statement, Word},
     table::{Keyword, Status},
 };

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use standfast_failover::{ScriptConfig, Weight};
-use standfast_types::ScriptName;
+use standfast_types::{Command, ScriptName, User};
 
 use super::{Lowering, arguments::Read, command, misfit::missing_value};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
-    model::{Command, Script, User},
+    model::Script,
     origins::ScriptOrigin,
     source::Span,
     syntax::{Statement, Word},

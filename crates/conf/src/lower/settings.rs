@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use standfast_types::{Command, User};
+
 use super::{Lowering, arguments::Read, command};
 use crate::{
     Code, Diagnostic,
     diagnostic::Class,
-    model::{Command, User},
     settings::{Fifo, Mail},
     source::Span,
     syntax::{Statement, Word},

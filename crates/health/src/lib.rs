@@ -1,0 +1,10 @@
+//! Health checks as values: when to check, what to say, and what the answer means.
+//!
+//! Nothing here opens a socket or reads a clock. The pool process carries bytes and time in and out.
+
+mod config;
+
+pub use config::{
+    Check, Dns, File, Grpc, Http, HttpProtocol, Kind, Misc, Mysql, Pattern, Postgres, Redis,
+    RedisRole, Reply, Smtp, Target, Timing, Tls, Udp, Url,
+};
