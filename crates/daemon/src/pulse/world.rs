@@ -264,11 +264,7 @@ impl World {
         let port = self.ports.entry(index).or_default();
         // A new socket each time: group memberships that are no longer wanted end with the old one.
         let socket = VrrpSocket::open(index, name.as_str(), family)?;
-        socket.widen(port.bytes(room))?;
-        for group in groups {
-            socket.join(*group)?;
-        }
-        socket.set_filter(vrids)?;
+        socket.hear(vrids, groups, port.bytes(room))?;
         self.registry.add(&socket, Source::Adverts(index, family).token())?;
         port.vrrp.insert(family, socket);
         port.open_announcer(index, family, &self.registry)
@@ -288,11 +284,7 @@ impl World {
             return Ok(());
         }
         let socket = VrrpSocket::open_protected(index, name.as_str())?;
-        socket.widen(port.bytes(room))?;
-        for group in groups {
-            socket.join(*group)?;
-        }
-        socket.set_filter(vrids)?;
+        socket.hear(vrids, groups, port.bytes(room))?;
         self.registry.add(&socket, Source::Adverts(index, Family::V4).token())?;
         port.protected = Some(socket);
         Ok(())

@@ -4,16 +4,21 @@ mod v4;
 mod v6;
 
 use std::{
+    io,
     net::IpAddr,
     ops::Range,
     os::fd::{AsFd, BorrowedFd},
 };
 
-use rustix::net::sockopt;
+use rustix::net::{RecvFlags, recv, sockopt};
+use socket2::Socket;
 use standfast_types::{Family, IfIndex, Vrid};
 
 use self::{v4::Socket4, v6::Socket6};
-use crate::error::{During as _, Error};
+use crate::{
+    error::{During as _, Error},
+    packet_filter,
+};
 
 /// VRRP's number among the IP protocols.
 pub const PROTOCOL: u8 = 112;
@@ -72,6 +77,18 @@ impl VrrpSocket {
     /// As [`Self::open`].
     pub fn open_protected(index: IfIndex, name: &str) -> Result<Self, Error> {
         Ok(Self(Inner::V4(Socket4::open(index, name, v4::Carries::Ah)?)))
+    }
+
+    /// Hears these virtual routers in these groups, with room for so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::widen`], [`Self::join`] and [`Self::set_filter`].
+    pub fn hear(&self, vrids: &[Vrid], groups: &[IpAddr], bytes: usize) -> Result<(), Error> {
+        self.widen(bytes)?;
+        for group in groups {
+            self.join(*group)?;
+        }
+        self.set_filter(vrids)
     }
 
     /// Makes room for at least so many received bytes; never less than every such socket has.
@@ -158,6 +175,23 @@ impl AsFd for VrrpSocket {
             Inner::V6(socket) => socket.as_fd(),
         }
     }
+}
+
+/// Keeps a new socket from hearing anything, and ties it to an interface.
+fn deafen(socket: &Socket, name: &str) -> io::Result<()> {
+    socket.attach_filter(&packet_filter::nothing())?;
+    socket.set_nonblocking(true)?;
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+/// What every socket gets in the end, whatever the protocol.
+fn settle(socket: &Socket) -> io::Result<()> {
+    socket.set_priority(QUEUE_PRIORITY)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    // What came in before the filter and the interface were set is none of ours.
+    let mut scratch = [0_u8; PACKET];
+    while recv(socket, &mut scratch, RecvFlags::empty()).is_ok() {}
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rustix::{
 use socket2::{Domain, Protocol, Socket, Type};
 use standfast_types::{IfIndex, Vrid};
 
-use super::{AH, PACKET, PROTOCOL, QUEUE_PRIORITY, RECEIVE_BUFFER, Received, TRAFFIC_CLASS};
+use super::{AH, PROTOCOL, Received, TRAFFIC_CLASS, deafen, settle};
 use crate::{
     error::{During, Error},
     packet_filter,
@@ -58,9 +58,7 @@ impl Socket4 {
 
     fn prepare(&self, name: &str) -> std::io::Result<()> {
         let socket = &self.socket;
-        socket.attach_filter(&packet_filter::nothing())?;
-        socket.set_nonblocking(true)?;
-        socket.bind_device(Some(name.as_bytes()))?;
+        deafen(socket, name)?;
         socket.set_header_included_v4(true)?;
         socket.set_freebind_v4(true)?;
         socket.set_multicast_loop_v4(false)?;
@@ -69,12 +67,7 @@ impl Socket4 {
         let index = self.index.get();
         let any = Ipv4Addr::UNSPECIFIED;
         sockopt::set_ip_multicast_if_with_ifindex(socket, &any, &any, index)?;
-        socket.set_priority(QUEUE_PRIORITY)?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        // What came in before the filter and the interface were set is none of ours.
-        let mut scratch = [0_u8; PACKET];
-        while recv(socket, &mut scratch, RecvFlags::empty()).is_ok() {}
-        Ok(())
+        settle(socket)
     }
 
     pub(super) fn join(&self, group: Ipv4Addr) -> Result<(), Error> {

@@ -7,11 +7,10 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, MsgHdr, Protocol, SockAddr, Socket, Type};
 use standfast_types::{IfIndex, Vrid};
 
-use super::{PACKET, PROTOCOL, QUEUE_PRIORITY, RECEIVE_BUFFER, Received, TRAFFIC_CLASS};
+use super::{PROTOCOL, Received, TRAFFIC_CLASS, deafen, settle};
 use crate::{
     ancillary::{self, Arrival},
     error::{During, Error},
@@ -41,9 +40,7 @@ impl Socket6 {
 
     fn prepare(&self, name: &str) -> std::io::Result<()> {
         let socket = &self.socket;
-        socket.attach_filter(&packet_filter::nothing())?;
-        socket.set_nonblocking(true)?;
-        socket.bind_device(Some(name.as_bytes()))?;
+        deafen(socket, name)?;
         socket.set_multicast_loop_v6(false)?;
         socket.set_multicast_if_v6(self.index.get())?;
         for (option, value) in [
@@ -56,12 +53,7 @@ impl Socket6 {
         ] {
             set_int_option(socket, libc::IPPROTO_IPV6, option, value)?;
         }
-        socket.set_priority(QUEUE_PRIORITY)?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        // What came in before the filter and the interface were set is none of ours.
-        let mut scratch = [0_u8; PACKET];
-        while recv(socket, &mut scratch, RecvFlags::empty()).is_ok() {}
-        Ok(())
+        settle(socket)
     }
 
     pub(super) fn join(&self, group: Ipv6Addr) -> Result<(), Error> {
