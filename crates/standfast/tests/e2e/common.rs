@@ -23,6 +23,7 @@ use standfast_lab::{
 pub(crate) const STANDFAST: &str = env!("CARGO_BIN_EXE_standfast");
 pub(crate) const NGINX: &str = "/usr/sbin/nginx";
 pub(crate) const KEEPALIVED: &str = "/usr/sbin/keepalived";
+pub(crate) const TCPDUMP: &str = "/usr/bin/tcpdump";
 pub(crate) const ASK_EVERY: Duration = Duration::from_millis(10);
 
 /// Runs the test with this full name in a sandbox, if the machine has these programs.
@@ -147,6 +148,30 @@ pub(crate) fn run(stage: &mut Stage, node: &str, command: &str) -> anyhow::Resul
 pub(crate) fn file(stage: &mut Stage, node: &str, path: &str) -> anyhow::Result<String> {
     let bytes = stage.topology.node(node)?.read_file(Path::new(path)).unwrap_or_default();
     Ok(String::from_utf8(bytes)?)
+}
+
+/// Starts to capture on a node's eth0, and waits until the capture runs.
+pub(crate) fn capture(stage: &mut Stage, node: &str, words: &[&str]) -> anyhow::Result<()> {
+    let words = [&[TCPDUMP, "-Z", "root", "-i", "eth0"], words].concat();
+    stage.start(node, "capture", &words)?;
+    wait_for(stage, "the capture runs", seconds(3), |stage| {
+        Ok(stage.log(node, "capture")?.iter().any(|line| line.contains("listening")))
+    })
+}
+
+/// Gives the machines of [`pair`] IPv6: fe80::a:N and fd83::N, at once.
+pub(crate) fn enable_ipv6(stage: &mut Stage, nodes: &[(&str, u8)]) -> anyhow::Result<()> {
+    for (node, number) in nodes {
+        let command = format!(
+            "echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6; \
+             echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; \
+             echo 1 > /proc/sys/net/ipv6/conf/eth0/addr_gen_mode; \
+             ip address add fe80::a:{number}/64 dev eth0 nodad; \
+             ip address add fd83::{number}/64 dev eth0 nodad"
+        );
+        run(stage, node, &command)?;
+    }
+    Ok(())
 }
 
 /// Our program on a node.

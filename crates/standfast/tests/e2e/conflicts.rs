@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use standfast_kernel::clock;
 use standfast_lab::stage::CLIENT;
 
-use crate::common::{file, in_sandbox, instance, logged, pair, run, say, seconds, wait_for};
+use crate::common::{
+    TCPDUMP, file, in_sandbox, instance, logged, pair, run, say, seconds, wait_for,
+};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
-const TCPDUMP: &str = "/usr/bin/tcpdump";
 
 #[test]
 fn a_machine_with_our_address_is_named_and_its_end_is_announced_within_a_tenth_of_a_second() {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::Path};
 use standfast_kernel::{clock, process::signal};
 use standfast_lab::stage::Stage;
 
-use crate::common::{in_sandbox, pair, run, say, seconds, wait_for};
+use crate::common::{enable_ipv6, in_sandbox, pair, run, say, seconds, wait_for};
 
 const VRRPD: &str = "/usr/lib/frr/vrrpd";
 const ZEBRA: &str = "/usr/lib/frr/zebra";
@@ -62,16 +62,7 @@ fn theirs() -> String {
 
 /// FRR wants interfaces with the routers' MAC addresses and their addresses, and switches them on and off.
 fn prepare(stage: &mut Stage) -> anyhow::Result<()> {
-    for (node, number) in [("a", 1), ("b", 2)] {
-        let command = format!(
-            "echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6; \
-             echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; \
-             echo 1 > /proc/sys/net/ipv6/conf/eth0/addr_gen_mode; \
-             ip address add fe80::a:{number}/64 dev eth0 nodad; \
-             ip address add fd83::{number}/64 dev eth0 nodad"
-        );
-        run(stage, node, &command)?;
-    }
+    enable_ipv6(stage, &[("a", 1), ("b", 2)])?;
     for (number, _, v6) in KINDS {
         let address = address(number, v6);
         let (family, length) = if v6 { (2, 64) } else { (1, 24) };

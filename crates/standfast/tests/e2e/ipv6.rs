@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use standfast_kernel::{clock, process::signal};
-use standfast_lab::stage::Stage;
+use standfast_lab::stage::{CLIENT, Stage};
 
-use crate::common::{KEEPALIVED, file, in_sandbox, pair, run, say, seconds, wait_for};
+use crate::common::{
+    KEEPALIVED, TCPDUMP, capture, enable_ipv6, file, in_sandbox, pair, run, say, seconds, wait_for,
+};
 
 const TSHARK: &str = "/usr/bin/tshark";
-const TCPDUMP: &str = "/usr/bin/tcpdump";
 const PING: &str = "/usr/bin/ping";
 
 /// Instances over multicast and over unicast; `a` is master of those below 50.
@@ -36,20 +37,6 @@ fn configuration(own: u8, other: u8) -> String {
     format!("global_defs {{\n vrrp_version 3\n}}\n{}", instances.concat())
 }
 
-fn enable(stage: &mut Stage) -> anyhow::Result<()> {
-    for (node, number) in [("a", 1), ("b", 2), (standfast_lab::stage::CLIENT, 3)] {
-        let command = format!(
-            "echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6; \
-             echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; \
-             echo 1 > /proc/sys/net/ipv6/conf/eth0/addr_gen_mode; \
-             ip address add fe80::a:{number}/64 dev eth0 nodad; \
-             ip address add fd83::{number}/64 dev eth0 nodad"
-        );
-        run(stage, node, &command)?;
-    }
-    Ok(())
-}
-
 fn held(stage: &mut Stage, what: &str, plan: impl Fn(u8) -> &'static str) -> anyhow::Result<()> {
     let from = clock::now();
     wait_for(stage, what, seconds(8), |stage| {
@@ -63,11 +50,7 @@ fn held(stage: &mut Stage, what: &str, plan: impl Fn(u8) -> &'static str) -> any
     say(format_args!("{what}: after {} ms", clock::now().saturating_since(from).as_millis()));
     // Who resolved the address before must find its new place without asking again.
     for (number, _) in KINDS {
-        run(
-            stage,
-            standfast_lab::stage::CLIENT,
-            &format!("ping -6 -c 1 -W 2 {}", address(number)),
-        )?;
+        run(stage, CLIENT, &format!("ping -6 -c 1 -W 2 {}", address(number)))?;
     }
     Ok(())
 }
@@ -77,13 +60,8 @@ fn keepalived_and_we_replace_each_other_over_ipv6() {
     let name = "ipv6::keepalived_and_we_replace_each_other_over_ipv6";
     in_sandbox(name, &[KEEPALIVED, TSHARK, TCPDUMP, PING], || {
         let mut stage = pair()?;
-        enable(&mut stage)?;
-        let capture =
-            [TCPDUMP, "-Z", "root", "-i", "eth0", "-U", "-s", "0", "-w", "/tmp/capture", "ip6"];
-        stage.start("b", "capture", &capture)?;
-        wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
-            Ok(stage.log("b", "capture")?.iter().any(|line| line.contains("listening")))
-        })?;
+        enable_ipv6(&mut stage, &[("a", 1), ("b", 2), (CLIENT, 3)])?;
+        capture(&mut stage, "b", &["-U", "-s", "0", "-w", "/tmp/capture", "ip6"])?;
         let (ours, theirs) = (configuration(1, 2), configuration(2, 1));
         stage.start_keepalived("a", &ours, &[])?;
         let path = std::path::Path::new("/etc/keepalived/keepalived.conf");

@@ -6,7 +6,8 @@ use standfast_kernel::{clock, process};
 use standfast_lab::stage::{CLIENT, Stage, pause};
 
 use crate::common::{
-    ASK_EVERY, describe, in_sandbox, instance, logged, pair, run, say, seconds, served_by, wait_for,
+    ASK_EVERY, TCPDUMP, capture, describe, in_sandbox, instance, logged, pair, run, say, seconds,
+    served_by, wait_for,
 };
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
@@ -66,25 +67,13 @@ fn an_address_that_somebody_deletes_is_back_at_once_and_announced() {
 #[test]
 fn a_deleted_address_is_announced_by_arp() {
     let name = "leases::a_deleted_address_is_announced_by_arp";
-    in_sandbox(name, &["/usr/bin/tcpdump", "/usr/sbin/ip"], || {
+    in_sandbox(name, &[TCPDUMP, "/usr/sbin/ip"], || {
         let mut stage = pair()?;
         start(&mut stage)?;
-        let capture = [
-            "/usr/bin/tcpdump",
-            "-Z",
-            "root",
-            "-l",
-            "-n",
-            "-i",
-            "eth0",
-            "arp and ether dst ff:ff:ff:ff:ff:ff",
-        ];
         // The announcements of the start come in two bursts, 5 s apart.
         pause(seconds(6));
-        stage.start(CLIENT, "capture", &capture)?;
-        wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
-            Ok(stage.log(CLIENT, "capture")?.iter().any(|line| line.contains("listening")))
-        })?;
+        let filter = "arp and ether dst ff:ff:ff:ff:ff:ff";
+        capture(&mut stage, CLIENT, &["-l", "-n", filter])?;
         run(&mut stage, "a", "ip addr del 10.83.0.100/24 dev eth0")?;
         wait_for(&mut stage, "an announcement", seconds(1), |stage| {
             let told = stage.log(CLIENT, "capture")?;

@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use standfast_kernel::{clock, process::signal};
 use standfast_lab::stage::Stage;
 
-use crate::common::{KEEPALIVED, in_sandbox, logged, pair, run, say, seconds, wait_for};
+use crate::common::{
+    KEEPALIVED, TCPDUMP, capture, in_sandbox, logged, pair, run, say, seconds, wait_for,
+};
 
 const TSHARK: &str = "/usr/bin/tshark";
-const TCPDUMP: &str = "/usr/bin/tcpdump";
 /// Our address, which keepalived expects there.
 const OUR_SPI: &str = "0x0a530001";
 /// Of the first machine that a network builds: ours.
@@ -103,23 +104,8 @@ fn keepalived_and_we_replace_each_other_in_every_mode_and_tshark_finds_no_fault(
         let mut stage = pair()?;
         let by_priority = |number| if number < 50 { "a" } else { "b" };
         // On the other machine: what arrives there.
-        let capture = [
-            TCPDUMP,
-            "-Z",
-            "root",
-            "-i",
-            "eth0",
-            "-U",
-            "-s",
-            "0",
-            "-w",
-            "/tmp/capture",
-            "vrrp or ah or arp",
-        ];
-        stage.start("b", "capture", &capture)?;
-        wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
-            Ok(stage.log("b", "capture")?.iter().any(|line| line.contains("listening")))
-        })?;
+        let filter = "vrrp or ah or arp";
+        capture(&mut stage, "b", &["-U", "-s", "0", "-w", "/tmp/capture", filter])?;
         let (ours, theirs) = (configuration(1, 2), configuration(2, 1));
         stage.start_keepalived("a", &ours, &[])?;
         start_theirs(&mut stage, "b", &theirs)?;

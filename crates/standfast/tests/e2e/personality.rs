@@ -9,8 +9,8 @@ use standfast_lab::{
 };
 
 use crate::common::{
-    ASK_EVERY, describe, file, in_sandbox, instance, pair, program, run, say, seconds, served_by,
-    wait_for,
+    ASK_EVERY, TCPDUMP, capture, describe, file, in_sandbox, instance, pair, program, run, say,
+    seconds, served_by, wait_for,
 };
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
@@ -121,7 +121,7 @@ fn the_exit_codes_of_a_config_test_are_those_of_keepalived() {
 fn a_reload_of_a_bad_file_changes_nothing_and_of_a_good_one_only_the_difference() {
     let name =
         "personality::a_reload_of_a_bad_file_changes_nothing_and_of_a_good_one_only_the_difference";
-    in_sandbox(name, &["/usr/bin/killall", "/usr/bin/tcpdump"], || {
+    in_sandbox(name, &["/usr/bin/killall", TCPDUMP], || {
         let mut stage = pair()?;
         for node in ["a", "b"] {
             stage.start_web(node)?;
@@ -134,21 +134,7 @@ fn a_reload_of_a_bad_file_changes_nothing_and_of_a_good_one_only_the_difference(
         wait_for(&mut stage, "its log says so", seconds(3), |stage| {
             Ok(stage.log("a", "daemon")?.iter().any(|line| line.contains("-> MASTER")))
         })?;
-        let capture = [
-            "/usr/bin/tcpdump",
-            "-Z",
-            "root",
-            "-l",
-            "-n",
-            "-tt",
-            "-i",
-            "eth0",
-            "vrrp and src 10.83.0.1",
-        ];
-        stage.start("b", "capture", &capture)?;
-        wait_for(&mut stage, "the capture runs", seconds(3), |stage| {
-            Ok(stage.log("b", "capture")?.iter().any(|line| line.contains("listening")))
-        })?;
+        capture(&mut stage, "b", &["-l", "-n", "-tt", "vrrp and src 10.83.0.1"])?;
         let from = clock::now();
 
         configure(

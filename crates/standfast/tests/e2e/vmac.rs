@@ -9,11 +9,10 @@ use standfast_lab::{
 };
 
 use crate::{
-    common::{KEEPALIVED, in_sandbox, logged, pair, run, say, seconds, wait_for},
+    common::{self, KEEPALIVED, TCPDUMP, in_sandbox, logged, pair, run, say, seconds, wait_for},
     peers::start_theirs,
 };
 
-const TCPDUMP: &str = "/usr/bin/tcpdump";
 const NFT: &str = "/usr/sbin/nft";
 const MAC: &str = "00:00:5e:00:01:33";
 const MAC6: &str = "00:00:5e:00:02:33";
@@ -40,24 +39,8 @@ fn configuration(priority: u8, more: &str) -> String {
 /// Follows all that leaves a node from the virtual MAC addresses.
 fn capture(stage: &mut Stage, node: &str) -> anyhow::Result<()> {
     let filter = format!("ether src {MAC} or ether src {MAC6}");
-    let words = [
-        TCPDUMP,
-        "-Z",
-        "root",
-        "-i",
-        "eth0",
-        "-Q",
-        "out",
-        "--immediate-mode",
-        "-U",
-        "-w",
-        "/tmp/vmac",
-        filter.as_str(),
-    ];
-    stage.start(node, "capture", &words)?;
-    wait_for(stage, "the capture runs", seconds(3), |stage| {
-        Ok(stage.log(node, "capture")?.iter().any(|line| line.contains("listening")))
-    })
+    let words = ["-Q", "out", "--immediate-mode", "-U", "-w", "/tmp/vmac", filter.as_str()];
+    common::capture(stage, node, &words)
 }
 
 fn captured(stage: &mut Stage, node: &str, filter: &str) -> anyhow::Result<Vec<String>> {
