@@ -68,7 +68,7 @@ pub struct RealServer {
     /// `inhibit_on_failure`: failed, it stays with weight 0.
     pub inhibit: bool,
     /// What it has to pass; without any it is good.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Arc<Check>>,
 }
 
 /// `sorry_server`

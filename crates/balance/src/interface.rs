@@ -62,6 +62,8 @@ pub enum Input {
     Connections(ServerId, u32),
     /// The kernel refused a change, for this reason. It is tried again.
     Refused(ServiceChange, String),
+    /// Before the start: whether a former life of this process had reported this service as up.
+    Reported(ServiceName, bool),
 }
 
 /// What an operator wants. It stands until it is taken back, over reloads too.
@@ -76,7 +78,7 @@ pub enum Order {
     },
     /// It counts as failed.
     Disable(ServerId),
-    /// Takes back `Drain` and `Disable`.
+    /// Takes back `Drain`, `Disable` and `Remove`.
     Enable(ServerId),
     /// This weight instead of the configured one; `None` takes it back.
     Weight(ServerId, Option<u32>),
@@ -91,7 +93,8 @@ pub enum Order {
 pub enum Output {
     /// A change of the kernel's table. Changes are to be made in this order.
     Change(ServiceChange),
-    /// Begin with this check; an earlier verdict, if there is one, stands.
+    /// Begin with this check; an earlier verdict, if there is one, stands. Never for `FILE_CHECK` and
+    /// `BFD_CHECK`, which follow from [`Input::File`] and [`Input::Bfd`].
     Probe(CheckId, Arc<Check>),
     /// End with it.
     EndProbe(CheckId),
@@ -101,6 +104,10 @@ pub enum Output {
     EndResolve(Endpoint),
     /// Tell how many connections it has, from time to time.
     CountConnections(ServerId),
+    /// That is not needed any more.
+    EndCount(ServerId),
+    /// Read the kernel's table and give it to [`Brain::verify`](crate::Brain::verify).
+    Verify,
     /// Something happened.
     Event(Event),
 }
