@@ -7,8 +7,13 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// More than this waiting means that the other side is stuck; further messages are dropped.
-const BACKLOG_LIMIT: usize = 16 << 20;
+/// More than this waiting means that the other side is stuck; further messages are dropped. A configuration
+/// of 40,000 servers is a message of some 30 MB.
+const BACKLOG_LIMIT: usize = 128 << 20;
+/// What is read in one go.
+const CHUNK: usize = 64 << 10;
+/// Buffers keep so much for the next message; what a configuration needed is given back.
+const KEPT: usize = 1 << 20;
 
 /// One end. Messages are JSON, one a line.
 #[derive(Debug)]
@@ -16,18 +21,25 @@ pub(crate) struct Channel {
     stream: UnixStream,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
+    /// So much of `outgoing` is sent.
+    sent: usize,
 }
 
 impl Channel {
     pub(crate) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, incoming: Vec::new(), outgoing: Vec::new() })
+        Ok(Self { stream, incoming: Vec::new(), outgoing: Vec::new(), sent: 0 })
     }
 
     /// Sends, or keeps for [`Self::flush`] what the other side has no room for.
     pub(crate) fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
-        if self.outgoing.len() > BACKLOG_LIMIT {
+        if self.outgoing.len() - self.sent > BACKLOG_LIMIT {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        // Seldom enough that what is moved costs less than what is written.
+        if self.sent > KEPT && self.sent > self.outgoing.len() / 2 {
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
         }
         serde_json::to_writer(&mut self.outgoing, message)?;
         self.outgoing.push(b'\n');
@@ -36,33 +48,44 @@ impl Channel {
 
     /// Sends what is kept, as far as there is room.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        while !self.outgoing.is_empty() {
-            match self.stream.write(&self.outgoing) {
-                Ok(written) => drop(self.outgoing.drain(..written)),
+        while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(written) => self.sent += written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.outgoing.clear();
+        self.outgoing.shrink_to(KEPT);
+        self.sent = 0;
         Ok(())
     }
 
     /// Whether something waits for room.
     pub(crate) const fn has_backlog(&self) -> bool {
-        !self.outgoing.is_empty()
+        self.sent < self.outgoing.len()
     }
 
     /// Every message that has arrived; `Closed` after the last one when the other side is gone.
     pub(crate) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Received<T>> {
         let mut closed = false;
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = [0; CHUNK];
+        // A long message arrives in many parts: only what is new is searched for its end.
+        let mut complete = 0;
         loop {
             match self.stream.read(&mut chunk) {
                 Ok(0) => {
                     closed = true;
                     break;
                 }
-                Ok(read) => self.incoming.extend(chunk.get(..read).unwrap_or_default()),
+                Ok(read) => {
+                    let part = chunk.get(..read).unwrap_or_default();
+                    if let Some(end) = part.iter().rposition(|&byte| byte == b'\n') {
+                        complete = self.incoming.len() + end + 1;
+                    }
+                    self.incoming.extend(part);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
@@ -73,11 +96,12 @@ impl Channel {
             }
         }
         let mut messages = Vec::new();
-        let complete = self.incoming.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let lines: Vec<u8> = self.incoming.drain(..complete).collect();
+        let lines = self.incoming.get(..complete).unwrap_or_default();
         for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             messages.push(serde_json::from_slice(line)?);
         }
+        self.incoming.drain(..complete);
+        self.incoming.shrink_to(KEPT);
         Ok(Received { messages, closed })
     }
 }

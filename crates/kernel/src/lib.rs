@@ -19,6 +19,7 @@ pub mod own_link;
 mod packet_filter;
 mod packet_socket;
 pub mod poll;
+pub mod probe_socket;
 pub mod process;
 pub mod process_watch;
 mod sys;

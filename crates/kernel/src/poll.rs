@@ -22,6 +22,31 @@ const READY: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<OwnedFd>);
 
+/// A descriptor that is ready, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// What the descriptor is called.
+    pub token: u64,
+    /// There may be something to read, the end included.
+    pub readable: bool,
+    /// There is room to write; a connection that was being opened is open.
+    pub writable: bool,
+    /// It has failed, or both directions are closed.
+    pub failed: bool,
+}
+
+impl Ready {
+    fn of(event: &epoll::Event) -> Self {
+        let (token, flags) = (event.data.u64(), event.flags);
+        Self {
+            token,
+            readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+            writable: flags.contains(EventFlags::OUT),
+            failed: flags.intersects(EventFlags::ERR | EventFlags::HUP),
+        }
+    }
+}
+
 /// Waits for the descriptors of its registry.
 pub struct Poll {
     registry: Registry,
@@ -41,6 +66,17 @@ impl Registry {
     /// It is there already, or memory is short.
     pub fn add(&self, descriptor: impl AsFd, token: u64) -> Result<(), Error> {
         epoll::add(&self.0, descriptor, EventData::new_u64(token), EventFlags::IN)
+            .during("wait for a descriptor")
+    }
+
+    /// Reports each time that something new can be read from a descriptor, or written to it: once, however
+    /// long it stays so. One call serves a connection from its opening to its end.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_edges(&self, descriptor: impl AsFd, token: u64) -> Result<(), Error> {
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+        epoll::add(&self.0, descriptor, EventData::new_u64(token), flags)
             .during("wait for a descriptor")
     }
 
@@ -92,6 +128,17 @@ impl Poll {
     /// # Errors
     /// Only those of a wrong descriptor, which cannot happen here.
     pub fn wait(&mut self, limit: Option<Duration>) -> Result<impl Iterator<Item = u64>, Error> {
+        Ok(self.wait_ready(limit)?.map(|ready| ready.token))
+    }
+
+    /// As [`Self::wait`], and tells what each descriptor is ready for.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_ready(
+        &mut self,
+        limit: Option<Duration>,
+    ) -> Result<impl Iterator<Item = Ready>, Error> {
         let limit = limit.map(|limit| Timespec {
             tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: limit.subsec_nanos().into(),
@@ -101,7 +148,7 @@ impl Poll {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(Error::new("wait", error)),
         }
-        Ok(self.events.iter().map(|event| event.data.u64()))
+        Ok(self.events.iter().map(Ready::of))
     }
 }
 
@@ -126,6 +173,22 @@ mod tests {
         assert_eq!(ready(&mut poll), [7], "as long as it is not read");
         drop(near);
         assert_eq!(ready(&mut poll), []);
+    }
+
+    #[test]
+    fn an_edge_is_reported_once_and_says_what_it_is() {
+        let mut poll = Poll::new().expect("an epoll descriptor");
+        let (near, mut far) = UnixStream::pair().expect("a socket pair");
+        poll.registry().add_edges(&near, 9).expect("add");
+        let mut ready = || poll.wait_ready(Some(Duration::ZERO)).expect("wait").collect::<Vec<_>>();
+        let room = Ready { token: 9, readable: false, writable: true, failed: false };
+        assert_eq!(ready(), [room]);
+        assert_eq!(ready(), []);
+        far.write_all(b"x").expect("there is room");
+        assert_eq!(ready(), [Ready { readable: true, ..room }]);
+        assert_eq!(ready(), [], "though nothing was read");
+        drop(far);
+        assert_eq!(ready(), [Ready { readable: true, failed: true, ..room }]);
     }
 
     #[test]
