@@ -1,0 +1,152 @@
+//! HTTP/1.0 and HTTP/1.1.
+//!
+//! As tolerant as keepalived: of the status line only the number after the first space counts, a page
+//! that ends before its length says so is judged as it came, and digests are of the bytes as they were sent.
+//!
+//! Memory: a kilobyte for the header's current line, and what the page's pattern needs.
+
+mod body;
+mod head;
+mod page;
+
+use std::sync::Arc;
+
+use self::{
+    body::{Body, Progress},
+    head::Head,
+    page::Page,
+};
+use super::{Run, Step};
+use crate::{Failure, Http, HttpProtocol, Url};
+
+/// What keepalived calls itself, which access logs and filters know.
+const AGENT: &str = "KeepAliveClient";
+
+/// One request and its answer.
+#[derive(Debug)]
+pub(super) struct Http1 {
+    expected: Expected,
+    state: State,
+}
+
+#[derive(Debug)]
+struct Expected {
+    status: Vec<(u16, u16)>,
+    strict_end: bool,
+    keep: bool,
+    page: Page,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(Head),
+    Body { body: Body, persistent: bool },
+}
+
+impl Http1 {
+    /// The state, and the request.
+    pub(super) fn new(http: &Http, run: &Run) -> (Self, Vec<u8>) {
+        let keep = run.keep && http.protocol == HttpProtocol::Http11;
+        let url = http.urls.get(run.page).or(http.urls.first());
+        let request = url.map(|url| request(http.protocol, url, run, keep)).unwrap_or_default();
+        let expected = Expected {
+            status: url.map(|url| url.status.clone()).unwrap_or_default(),
+            strict_end: url.is_some_and(|url| url.strict_end),
+            keep,
+            page: Page::new(url.and_then(|url| url.digest)),
+        };
+        (Self { expected, state: State::Head(Head::default()) }, request)
+    }
+
+    pub(super) const fn strict_end(&self) -> bool {
+        self.expected.strict_end
+    }
+
+    pub(super) fn bytes(&mut self, mut bytes: &[u8]) -> Step {
+        loop {
+            match &mut self.state {
+                State::Head(head) => {
+                    let rest = match head.feed(bytes) {
+                        Ok(Some(rest)) => rest,
+                        Ok(None) => return Step::Wait,
+                        Err(failure) => return Step::failed(failure),
+                    };
+                    bytes = rest;
+                    let status = head.status();
+                    let good = self
+                        .expected
+                        .status
+                        .iter()
+                        .any(|&(low, high)| (low..=high).contains(&status));
+                    if !good && head.is_interim() {
+                        self.state = State::Head(Head::default());
+                        continue;
+                    }
+                    if !good {
+                        let wanted = ranges(&self.expected.status);
+                        return Step::failed(Failure::Status { got: status, wanted });
+                    }
+                    let persistent = head.is_persistent();
+                    self.state = State::Body { body: head.body(), persistent };
+                }
+                State::Body { body, persistent } => {
+                    let persistent = *persistent && self.expected.keep;
+                    return match body.feed(bytes, &mut self.expected.page) {
+                        Ok(Progress::More) => Step::Wait,
+                        // Where the end of TLS must be said, the page ends with it.
+                        Ok(Progress::Complete { .. })
+                            if self.expected.strict_end && !persistent =>
+                        {
+                            Step::Wait
+                        }
+                        Ok(Progress::Complete { extra }) => Step::Done {
+                            outcome: self.expected.page.judge(),
+                            farewell: Vec::new(),
+                            reusable: persistent && !extra,
+                        },
+                        Err(failure) => Step::failed(failure),
+                    };
+                }
+            }
+        }
+    }
+
+    /// The connection has ended, and with it the page.
+    pub(super) fn end(&mut self) -> Step {
+        match &self.state {
+            State::Head(_) => Step::Wait,
+            State::Body { .. } => match self.expected.page.judge() {
+                Ok(()) => Step::good(),
+                Err(failure) => Step::failed(failure),
+            },
+        }
+    }
+}
+
+fn request(protocol: HttpProtocol, url: &Url, run: &Run, keep: bool) -> Vec<u8> {
+    let (version, close) = match protocol {
+        HttpProtocol::Http10 => ("1.0", ""),
+        HttpProtocol::Http10Close => ("1.0", "Connection: close\r\n"),
+        HttpProtocol::Http11 | HttpProtocol::Http2 if keep => ("1.1", ""),
+        HttpProtocol::Http11 | HttpProtocol::Http2 => ("1.1", "Connection: close\r\n"),
+    };
+    let host = match &url.host {
+        Some(host) => host.to_string(),
+        None => run.server.to_string(),
+    };
+    let path = &url.path;
+    format!("GET {path} HTTP/{version}\r\nUser-Agent: {AGENT}\r\n{close}Host: {host}\r\n\r\n")
+        .into_bytes()
+}
+
+/// As they are written: `200-299, 404`.
+fn ranges(ranges: &[(u16, u16)]) -> Arc<str> {
+    let words = ranges.iter().map(|&(low, high)| match low == high {
+        true => low.to_string(),
+        false => format!("{low}-{high}"),
+    });
+    words.collect::<Vec<_>>().join(", ").into()
+}
+
+#[cfg(test)]
+mod tests;
