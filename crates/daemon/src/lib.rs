@@ -24,6 +24,8 @@ mod limit;
 mod log;
 mod mail;
 mod message;
+#[expect(dead_code, reason = "the supervisor uses it with the pool process")]
+mod names;
 mod news;
 mod notify;
 mod once;
