@@ -10,6 +10,7 @@ pub mod bfd_socket;
 pub mod clock;
 pub mod error;
 pub mod inotify;
+pub mod ipvs;
 pub mod link;
 pub mod namespace;
 pub mod neighbour_socket;

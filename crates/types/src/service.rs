@@ -267,7 +267,7 @@ impl fmt::Display for DestinationKey {
 /// How much a destination gets, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Destination {
-    /// Its share relative to the others; 0 gets no new connections.
+    /// Its share relative to the others, at most [`Self::WEIGHT_MAX`]; 0 gets no new connections.
     pub weight: u32,
     /// How packets reach it.
     pub forwarding: Forwarding,
@@ -278,6 +278,9 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// The most that a weight can be: schedulers multiply and count with it.
+    pub const WEIGHT_MAX: u32 = 65_535;
+
     /// Without limits.
     #[must_use]
     pub const fn new(weight: u32, forwarding: Forwarding) -> Self {

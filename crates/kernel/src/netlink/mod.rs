@@ -15,6 +15,7 @@
 //! ```
 
 mod address;
+pub(crate) mod generic;
 mod link;
 pub(crate) mod message;
 mod monitor;
@@ -36,6 +37,6 @@ pub(crate) use link::{
     RTM_DELLINK, RTM_NEWLINK,
 };
 pub(crate) use socket::{
-    ANSWER_TIMEOUT, DATAGRAM, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, acknowledgement,
-    receive,
+    ANSWER_TIMEOUT, DATAGRAM, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST,
+    acknowledgement, receive,
 };

@@ -91,7 +91,7 @@ impl Monitor {
         let routes = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
         let rules = RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE;
         let groups = RTMGRP_LINK | addresses | routes | rules;
-        let socket = netlink_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, groups)?;
+        let socket = netlink_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None, groups)?;
         // A routing daemon's million routes must not drown what we follow.
         let filter = packet_filter::changes(
             (OUR_ROUTES, [RTM_NEWROUTE, RTM_DELROUTE]),

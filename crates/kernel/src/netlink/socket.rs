@@ -3,7 +3,7 @@
 use std::{io, os::fd::OwnedFd, time::Duration};
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType,
     netlink::SocketAddrNetlink,
     recv, send, socket_with,
     sockopt::{
@@ -72,7 +72,12 @@ impl Netlink {
     /// # Errors
     /// No descriptor left, or no netlink in this kernel.
     pub fn open() -> Result<Self, Error> {
-        let socket = netlink_socket(SocketFlags::CLOEXEC, 0)?;
+        Self::open_to(None)
+    }
+
+    /// Opens a socket to another part of the kernel than its routing tables.
+    pub(crate) fn open_to(protocol: Option<Protocol>) -> Result<Self, Error> {
+        let socket = netlink_socket(SocketFlags::CLOEXEC, protocol, 0)?;
         // Kernels before 4.20 lack the last of these; each only makes answers better.
         for option in [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK] {
             let _ = set_int_option(&socket, SOL_NETLINK, option, 1);
@@ -234,8 +239,12 @@ impl Netlink {
 }
 
 /// An open and bound netlink socket with a large receive buffer.
-pub(super) fn netlink_socket(flags: SocketFlags, groups: u32) -> Result<OwnedFd, Error> {
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)
+pub(super) fn netlink_socket(
+    flags: SocketFlags,
+    protocol: Option<Protocol>,
+    groups: u32,
+) -> Result<OwnedFd, Error> {
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)
         .during("open a netlink socket")?;
     // Beyond the system's limit if we may, else up to it.
     if set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
