@@ -1,8 +1,21 @@
 //! One run of a check, as bytes in and bytes out.
 
+mod dns;
+mod echo;
+mod frames;
 mod http;
+mod lines;
+mod mysql;
+mod postgres;
+mod redis;
+#[cfg(test)]
+mod script;
+mod smtp;
+mod udp;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use standfast_types::Family;
 
 use crate::{End, Failure, Good, Kind};
 
@@ -45,19 +58,40 @@ pub struct Dialogue {
 
 #[derive(Debug)]
 enum State {
+    On(Box<dyn Talk>),
     /// All is said.
     Over {
         reusable: bool,
     },
-    Http(Box<http::Http1>),
+}
+
+/// The client's side of one protocol.
+trait Talk: fmt::Debug + Send {
+    /// Bytes, or one datagram.
+    fn bytes(&mut self, bytes: &[u8]) -> Step;
+
+    /// The connection has ended; what is not over then has failed.
+    fn end(&mut self) -> Step {
+        Step::Wait
+    }
+
+    /// The time is over; what is not over then has failed.
+    fn silence(&mut self) -> Step {
+        Step::Wait
+    }
+
+    /// Whether TLS that ends without saying so is a failure.
+    fn strict_end(&self) -> bool {
+        false
+    }
 }
 
 /// What a dialogue does next.
-pub(crate) enum Step {
+#[derive(Debug)]
+enum Step {
     /// It waits for more.
     Wait,
     /// It says something, and waits.
-    #[expect(dead_code, reason = "HTTP says all it has to say at once")]
     Say(Vec<u8>),
     /// It is over.
     Done {
@@ -70,12 +104,21 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const fn good() -> Self {
+    const fn good() -> Self {
         Self::Done { outcome: Ok(()), farewell: Vec::new(), reusable: false }
     }
 
-    pub(crate) const fn failed(failure: Failure) -> Self {
+    const fn failed(failure: Failure) -> Self {
         Self::Done { outcome: Err(failure), farewell: Vec::new(), reusable: false }
+    }
+
+    /// Says this behind what it says already.
+    fn and_say(self, more: Vec<u8>) -> Self {
+        match self {
+            Self::Wait => Self::Say(more),
+            Self::Say(said) => Self::Say([said, more].concat()),
+            over @ Self::Done { .. } => over,
+        }
     }
 }
 
@@ -109,36 +152,15 @@ impl Dialogue {
     /// A run that begins now.
     #[must_use]
     pub fn new(prepared: &Arc<Prepared>, run: &Run) -> Self {
-        let mut dialogue = Self {
-            state: State::Over { reusable: false },
-            transmit: None,
-            outcome: None,
+        let (state, transmit) = begin(prepared, run);
+        let over = matches!(state, State::Over { .. });
+        Self {
+            state,
+            transmit,
+            outcome: over.then_some(Ok(Good::default())),
             begun: false,
             timeout: run.timeout,
-        };
-        match &prepared.kind {
-            Kind::Http(http) => {
-                let (state, request) = http::Http1::new(http, run);
-                dialogue.state = State::Http(Box::new(state));
-                dialogue.transmit = Some(request);
-            }
-            // A connection is all that TCP_CHECK wants.
-            Kind::Tcp(_) => dialogue.outcome = Some(Ok(Good::default())),
-            Kind::Smtp(_)
-            | Kind::Dns(_)
-            | Kind::Udp(_)
-            | Kind::Ping(_)
-            | Kind::Misc(_)
-            | Kind::Bfd(_)
-            | Kind::File(_)
-            | Kind::Grpc(_)
-            | Kind::Redis(_)
-            | Kind::Mysql(_)
-            | Kind::Postgres(_) => {
-                dialogue.outcome = Some(Err(Failure::Malformed("no dialogue")));
-            }
         }
-        dialogue
     }
 
     /// Bytes, or a datagram, for the server.
@@ -148,49 +170,36 @@ impl Dialogue {
 
     /// Bytes that arrived, in order. Under TLS: what they are without it.
     pub fn handle_bytes(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
+        if !bytes.is_empty() {
+            self.handle_datagram(bytes);
         }
-        self.begun = true;
-        let step = match &mut self.state {
-            State::Over { .. } => return,
-            State::Http(http) => http.bytes(bytes),
-        };
-        self.take(step);
     }
 
     /// A datagram that arrived.
     pub fn handle_datagram(&mut self, bytes: &[u8]) {
-        let _ = bytes;
+        if let State::On(talk) = &mut self.state {
+            self.begun = true;
+            let step = talk.bytes(bytes);
+            self.take(step);
+        }
     }
 
     /// The connection has ended.
     pub fn handle_end(&mut self, end: End) {
-        let begun = self.begun;
-        let step = match &mut self.state {
-            State::Over { .. } => return,
-            State::Http(http) => match end {
-                End::Closed => http.end(),
-                End::Truncated if http.strict_end() => Step::failed(Failure::Truncated),
-                End::Truncated => http.end(),
-                End::Reset => Step::failed(Failure::Connection("connection reset".into())),
-            },
+        let State::On(talk) = &mut self.state else { return };
+        let step = match end {
+            End::Truncated if talk.strict_end() => Step::failed(Failure::Truncated),
+            End::Closed | End::Truncated => talk.end(),
+            End::Reset => Step::failed(Failure::Connection("connection reset".into())),
         };
-        match step {
-            Step::Wait | Step::Say(_) => self.take(Step::failed(Failure::Closed { begun })),
-            Step::Done { .. } => self.take(step),
-        }
+        self.take_or(step, Failure::Closed { begun: self.begun });
     }
 
     /// The time is over.
     pub fn handle_silence(&mut self) {
-        match &self.state {
-            State::Over { .. } => {}
-            State::Http(_) => {
-                let failure = Failure::Silence { after: self.timeout, begun: self.begun };
-                self.take(Step::failed(failure));
-            }
-        }
+        let State::On(talk) = &mut self.state else { return };
+        let step = talk.silence();
+        self.take_or(step, Failure::Silence { after: self.timeout, begun: self.begun });
     }
 
     /// How it came out, once.
@@ -204,15 +213,46 @@ impl Dialogue {
         matches!(self.state, State::Over { reusable: true })
     }
 
+    fn take_or(&mut self, step: Step, failure: Failure) {
+        match step {
+            Step::Wait | Step::Say(_) => self.take(Step::failed(failure)),
+            over @ Step::Done { .. } => self.take(over),
+        }
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Wait => {}
-            Step::Say(bytes) => self.transmit = Some(bytes),
+            Step::Say(bytes) => {
+                self.transmit.get_or_insert_default().extend(bytes);
+            }
             Step::Done { outcome, farewell, reusable } => {
                 self.transmit = (!farewell.is_empty()).then_some(farewell);
                 self.outcome = Some(outcome.map(|()| Good::default()));
                 self.state = State::Over { reusable };
             }
+        }
+    }
+}
+
+/// How a dialogue begins, and what it says first.
+fn begin(prepared: &Arc<Prepared>, run: &Run) -> (State, Option<Vec<u8>>) {
+    fn first<T: Talk + 'static>((talk, bytes): (T, Vec<u8>)) -> (State, Option<Vec<u8>>) {
+        (State::On(Box::new(talk)), Some(bytes))
+    }
+    match &prepared.kind {
+        Kind::Http(http) => first(http::Http1::new(http, run)),
+        Kind::Smtp(smtp) => (State::On(Box::new(smtp::Mail::new(smtp))), None),
+        Kind::Dns(dns) => first(dns::Query::new(dns, run.random)),
+        Kind::Udp(udp) => first((udp::Datagram::new(udp), udp.payload.clone())),
+        Kind::Ping(_) => first(echo::Echo::new(Family::of(run.server.ip()), run.random)),
+        Kind::Redis(redis) => first(redis::Resp::new(redis)),
+        Kind::Mysql(mysql) => (State::On(Box::new(mysql::Login::new(mysql))), None),
+        Kind::Postgres(postgres) => first(postgres::Startup::new(postgres)),
+        Kind::Grpc(_) => (State::Over { reusable: false }, None),
+        // A connection is all that TCP_CHECK wants.
+        Kind::Tcp(_) | Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) => {
+            (State::Over { reusable: false }, None)
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Status line and header fields.
 
 use super::body::Body;
-use crate::Failure;
+use crate::{
+    Failure,
+    dialogue::lines::{LINE, Lines},
+};
 
-/// So much of a line is looked at.
-const LINE: usize = 1024;
 /// A header may be so long.
-const HEADER: usize = 256 * 1024;
+const HEADER: u64 = 256 * 1024;
 
 /// The header, line by line.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    line: Vec<u8>,
-    /// Bytes so far.
-    bytes: usize,
+    lines: Lines,
     status: Option<u16>,
     /// Whether the server keeps connections open unless it says otherwise.
     keeps: bool,
@@ -35,15 +34,17 @@ impl Head {
     /// What follows the header once it is complete.
     pub(super) fn feed<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, Failure> {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-            let (line, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
-            self.push(line)?;
-            if self.line()? {
+        while let Some(line) = self.lines.next(&mut rest) {
+            if self.line(&line)? {
                 return Ok(Some(rest));
             }
         }
-        self.push(rest)?;
+        if self.lines.bytes() > HEADER {
+            return Err(Failure::Malformed("the header has no end"));
+        }
+        if self.status.is_none() && self.lines.begun().len() >= LINE {
+            return Err(Failure::Malformed("the answer is not HTTP"));
+        }
         Ok(None)
     }
 
@@ -75,35 +76,16 @@ impl Head {
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.bytes = self.bytes.saturating_add(bytes.len()).saturating_add(1);
-        if self.bytes > HEADER {
-            return Err(Failure::Malformed("the header has no end"));
-        }
-        let room = LINE.saturating_sub(self.line.len());
-        self.line.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        if self.status.is_none() && self.line.len() >= LINE {
-            return Err(Failure::Malformed("the answer is not HTTP"));
-        }
-        Ok(())
-    }
-
-    /// Takes the line; whether it was the empty one that ends the header.
-    fn line(&mut self) -> Result<bool, Failure> {
-        let mut line = std::mem::take(&mut self.line);
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
+    /// Whether the line is the empty one that ends the header.
+    fn line(&mut self, line: &[u8]) -> Result<bool, Failure> {
         if self.status.is_none() {
-            self.status = Some(status(&line).ok_or(Failure::Malformed("the answer is not HTTP"))?);
+            self.status = Some(status(line).ok_or(Failure::Malformed("the answer is not HTTP"))?);
             self.keeps = line.starts_with(b"HTTP/1.") && !line.starts_with(b"HTTP/1.0");
         } else if line.is_empty() {
             return Ok(true);
         } else {
-            self.field(&line);
+            self.field(line);
         }
-        line.clear();
-        self.line = line;
         Ok(false)
     }
 

@@ -16,7 +16,7 @@ use self::{
     head::Head,
     page::Page,
 };
-use super::{Run, Step};
+use super::{Run, Step, Talk};
 use crate::{Failure, Http, HttpProtocol, Url};
 
 /// What keepalived calls itself, which access logs and filters know.
@@ -57,12 +57,14 @@ impl Http1 {
         };
         (Self { expected, state: State::Head(Head::default()) }, request)
     }
+}
 
-    pub(super) const fn strict_end(&self) -> bool {
+impl Talk for Http1 {
+    fn strict_end(&self) -> bool {
         self.expected.strict_end
     }
 
-    pub(super) fn bytes(&mut self, mut bytes: &[u8]) -> Step {
+    fn bytes(&mut self, mut bytes: &[u8]) -> Step {
         loop {
             match &mut self.state {
                 State::Head(head) => {
@@ -112,7 +114,7 @@ impl Http1 {
     }
 
     /// The connection has ended, and with it the page.
-    pub(super) fn end(&mut self) -> Step {
+    fn end(&mut self) -> Step {
         match &self.state {
             State::Head(_) => Step::Wait,
             State::Body { .. } => match self.expected.page.judge() {
