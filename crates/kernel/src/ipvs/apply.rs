@@ -108,6 +108,12 @@ impl Ipvs {
                 self.known.remove(key);
                 Err(explained(operation(change), scheduling, error))
             }
+            ServiceChange::AddDestination(..)
+                if error.source.raw_os_error() == Some(libc::EINVAL) =>
+            {
+                let detail = "its address is none of a single host, or the interface lo is down";
+                Err(Error { operation: operation(change), detail: Some(detail.into()), ..error })
+            }
             ServiceChange::RemoveService(_)
             | ServiceChange::AddDestination(..)
             | ServiceChange::EditDestination(..)

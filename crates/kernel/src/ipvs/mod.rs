@@ -137,7 +137,7 @@ impl Ipvs {
     /// forgotten of UDP and of marks. 0 for one that is not there.
     ///
     /// # Errors
-    /// `Gone` for a service that is not there.
+    /// `Refused` without `CAP_NET_ADMIN`.
     pub fn connections(&mut self, key: &ServiceKey, to: &DestinationKey) -> Result<u32, Error> {
         let found = self.destinations(key)?.into_iter().find(|(found, _, _)| found == to);
         let Some((_, _, usage)) = found else { return Ok(0) };

@@ -57,11 +57,15 @@ impl Ipvs {
     /// # Errors
     /// `Refused` without `CAP_NET_ADMIN`.
     pub fn stop_sync(&mut self, role: SyncRole) -> Result<(), Error> {
+        let operation = "stop copying connections";
         let state = Message::fragment().nested(DAEMON, |list| list.number(STATE, number(role)));
         let request = self.generic.message(DELETE_DAEMON, 0).append(state);
-        match self.change("stop copying connections", request) {
-            Err(error) if error.source.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            answer => answer,
+        self.changes = self.changes.saturating_add(1);
+        // The kernel forgets to acknowledge the end of one that has not begun to run.
+        self.generic.netlink.tell(operation, request)?;
+        match self.sync_daemons()?.iter().any(|(running, _)| *running == role) {
+            true => Err(Error::from_errno(operation, libc::EBUSY, None)),
+            false => Ok(()),
         }
     }
 

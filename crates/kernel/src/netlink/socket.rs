@@ -169,6 +169,12 @@ impl Netlink {
         Ok(())
     }
 
+    /// Sends one request whose acknowledgement nobody waits for.
+    pub(crate) fn tell(&mut self, operation: &'static str, message: Message) -> Result<(), Error> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.send(operation, &message.finish(self.sequence))
+    }
+
     /// Asks for one object: a request with `NLM_F_ACK`, so that a refusal and the end are told.
     pub(crate) fn get<T>(
         &mut self,
