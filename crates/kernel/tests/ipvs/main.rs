@@ -2,6 +2,7 @@
 //! and `crates/standfast/tests/vm/ipvs.sh` runs it in a virtual machine.
 
 mod everything;
+mod traffic;
 
 use std::{io::Write, net::IpAddr, process::Command, time::Duration};
 

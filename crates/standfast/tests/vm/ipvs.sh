@@ -9,7 +9,7 @@ program=$(cd "$root" && cargo test -p standfast-kernel --test ipvs --no-run --me
 [ -n "$program" ] || { echo "FAILED: the test does not build"; exit 1; }
 case $program in /*) ;; *) program=$root/$program ;; esac
 said=$(mktemp)
-"$VM_RUN" --timeout 120 --bin "$program" --add "$program:/usr/local/sbin/ipvs-tests" -- \
+"$VM_RUN" --timeout 300 --fast-time --bin "$program" --add "$program:/usr/local/sbin/ipvs-tests" -- \
     ipvs-tests --test-threads 1 --nocapture "$@" >"$said" 2>&1
 status=$?
 cat "$said"
