@@ -171,6 +171,7 @@ codes! {
     ReplyLength = 541, "No answer can have the demanded length, or no answer is demanded.";
     OddDigits = 542, "Two hexadecimal digits make a byte; one is left over.";
     DomainName = 543, "DNS names are at most 253 bytes of labels of 1 to 63 bytes.";
+    ActiveOn = 544, "A service shall be active where an instance is master, and there is no such instance.";
     WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
     NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
     IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";

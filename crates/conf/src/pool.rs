@@ -8,7 +8,7 @@ use standfast_types::{
     Command, Family, InstanceName, ServiceKey, ServiceName, SyncDaemon, Timeouts,
 };
 
-use crate::settings::{Buffer, Fifo, Running};
+use crate::settings::{Fifo, Running};
 
 /// Everything about virtual servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub struct Pool {
     pub fifo: Option<Fifo>,
     /// `net_namespace_ipvs`; `Some("")` is the default namespace.
     pub namespace: Option<String>,
-    /// How the process runs (`checker_*`).
+    /// How the process runs (`checker_*`, `lvs_netlink_*`).
     pub running: Running,
     /// `checker_rt_priority`, 1..=99.
     pub realtime_priority: Option<u8>,
@@ -43,14 +43,10 @@ pub struct Pool {
     pub nice: Option<i8>,
     /// `checker_no_swap`
     pub no_swap: bool,
-    /// `lvs_netlink_cmd_rcv_bufs`
-    pub command_buffer: Buffer,
-    /// `lvs_netlink_monitor_rcv_bufs`
-    pub monitor_buffer: Buffer,
     /// `no_checker_emails`: mails about servers, not about each of their checks.
     pub no_check_mails: bool,
-    /// Names under which SNMP shows servers (`snmp_name`).
-    pub snmp_names: BTreeMap<ServiceName, String>,
+    /// `rs_init_notifies`: scripts and FIFOs are told also how each server starts.
+    pub init_notifies: bool,
 }
 
 /// What balances.

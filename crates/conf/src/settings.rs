@@ -115,7 +115,7 @@ pub struct Once {
     pub timeout: Duration,
 }
 
-/// How the process of VRRP and BFD runs, besides its priority.
+/// How a process runs, besides its priority; the keywords are those of VRRP and BFD.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// `vrrp_process_name`, or with `process_names` its usual one.

@@ -320,18 +320,11 @@ fn what_is_not_active_is_announced_once() {
     let codes: Vec<_> = loaded.diagnostics.iter().map(|found| found.code).collect();
     assert_eq!(codes, [Code::NotActive, Code::NotActive]);
     assert_eq!(test_exit_code(&loaded.diagnostics), 0);
-    expect(
-        &load("virtual_server_group G {\n 192.0.2.1 80\n}\n"),
-        Code::NotActive,
-        1,
-        "virtual_server_group",
-        "",
-    );
     expect(&with(" debug 3"), Code::NoEffect, 5, "debug", "");
 }
 
 #[test]
-fn services_are_checked_although_not_active() {
+fn services_are_checked() {
     let text = instance(" unicast_src_ip 192.0.2.1")
         + "virtual_server 192.0.2.1 80 {\n lb_kind DR\n nat_mask 1\n real_server 192.0.2.7 8080 {\n  TCP_CHECK {\n   nb_get_retry 3\n   conect_port 80\n  }\n }\n}\n";
     let loaded = load(&text);

@@ -62,7 +62,6 @@ fn a_check_inherits_from_its_server_and_that_from_its_service() {
     let settings = &block(&value, "TCP_CHECK")["settings"];
     assert_eq!(settings["delay_loop"]["value"], 7.0);
     assert_eq!(settings["retry"]["value"], 4);
-    assert_eq!(settings["retry"]["inactive"], true);
 }
 
 #[test]

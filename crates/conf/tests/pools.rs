@@ -157,7 +157,7 @@ fn real_servers_are_of_the_services_family() {
 #[test]
 fn one_packet_scheduling_is_for_udp() {
     expect(&service(" ops"), Code::PacketScheduling, 5, "ops", "protocol UDP");
-    assert_eq!(warnings(&service(" ops\n protocol UDP")), [Code::NotActive, Code::SetTwice]);
+    assert_eq!(warnings(&service(" ops\n protocol UDP")), [Code::SetTwice]);
 }
 
 #[test]

@@ -162,8 +162,10 @@ impl Lowering<'_> {
         }
         let running = &mut global.running;
         let usual = global.supervision.name.clone();
-        let usual = if names { Some("keepalived_vrrp".to_owned()) } else { usual };
-        running.name = running.name.take().or(usual);
+        let usual_of = |name: &str| if names { Some(name.to_owned()) } else { usual.clone() };
+        running.name = running.name.take().or(usual_of("keepalived_vrrp"));
+        let checker = &mut self.model.pool.running.name;
+        *checker = checker.take().or(usual_of("keepalived_lvs"));
         if running.cpus.is_empty() {
             running.cpus = bfd.cpus;
         }
@@ -175,7 +177,7 @@ impl Lowering<'_> {
     }
 }
 
-fn numbers(read: &Read<'_>) -> Vec<u32> {
+pub(super) fn numbers(read: &Read<'_>) -> Vec<u32> {
     let number = |value| match value {
         Value::Number(number) => u32::try_from(number).ok(),
         Value::Bool(_) | Value::Time(_) | Value::Address(_) | Value::Text(_) => None,

@@ -16,6 +16,7 @@ mod keyword;
 mod link;
 mod misfit;
 pub(crate) mod names;
+mod pool;
 mod process;
 mod resolve;
 mod room;
@@ -73,6 +74,7 @@ pub(crate) struct Lowering<'a> {
     fifos: settings::FifoDrafts,
     mail: settings::MailDraft,
     process: daemon::Draft,
+    pools: pool::Drafts,
     names: names::Names,
     statics: statics::Drafts,
     preferences: rule::NextPreference,
@@ -116,6 +118,7 @@ pub(crate) fn lower(
         fifos: settings::FifoDrafts::default(),
         mail: settings::MailDraft::default(),
         process: daemon::Draft::default(),
+        pools: pool::Drafts::default(),
         names,
         statics: statics::Drafts::default(),
         preferences: rule::NextPreference::default(),
@@ -128,6 +131,7 @@ pub(crate) fn lower(
         left_out: 0,
         later_scripts: script_names(statements),
     };
+    lowering.server_groups(statements);
     for statement in statements {
         lowering.top_level(statement);
     }
@@ -147,6 +151,10 @@ fn script_names(statements: &[Statement]) -> BTreeMap<String, Span> {
 
 impl Lowering<'_> {
     fn top_level(&mut self, statement: &Statement) {
+        // Groups of servers have been read before all else.
+        if statement.keyword().is_some_and(|word| word.text == "virtual_server_group") {
+            return;
+        }
         let Some(keyword) = self.known(table::top(), statement) else { return };
         match (keyword.status, keyword.name) {
             (Status::Active, "global_defs") => self.global_defs(keyword, statement),
@@ -165,6 +173,7 @@ impl Lowering<'_> {
             (Status::Active, "garp_group") => self.garp_group(keyword, statement),
             (Status::Active, "vrrp_sync_group") => self.sync_group(keyword, statement),
             (Status::Active, _) if self.place_setting(keyword, statement) => {}
+            (Status::Active, _) if self.pool_place(keyword, statement) => {}
             (_, _) => self.announce(table::top(), keyword, statement),
         }
     }
@@ -199,6 +208,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> Lowered {
         self.lower_groups();
+        self.lower_pool();
         self.lower_paces();
         self.lower_statics();
         self.lower_scripts();

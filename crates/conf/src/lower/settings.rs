@@ -19,6 +19,7 @@ use crate::{
 pub(crate) struct FifoDrafts {
     all: FifoDraft,
     vrrp: FifoDraft,
+    servers: FifoDraft,
 }
 
 #[derive(Debug, Default)]
@@ -39,12 +40,23 @@ pub(crate) struct MailDraft {
     no_faults: bool,
     alert: Option<bool>,
     alert_vrrp: Option<bool>,
+    alert_checker: Option<bool>,
 }
 
 impl MailDraft {
     /// Whether an instance that says nothing itself is mailed about.
     pub(crate) fn alert(&self) -> bool {
         self.alert_vrrp.or(self.alert).unwrap_or(false)
+    }
+
+    /// Whether a virtual or real server that says nothing itself is mailed about, where that is said.
+    pub(crate) fn alert_servers(&self) -> Option<bool> {
+        self.alert_checker.or(self.alert)
+    }
+
+    /// Whether there is anybody to write to.
+    pub(crate) fn has_recipients(&self) -> bool {
+        !self.recipients.is_empty()
     }
 }
 
@@ -63,6 +75,8 @@ impl Lowering<'_> {
     ) -> bool {
         match name {
             "notify_fifo" => fifo_path(&mut self.fifos.all, read),
+            "lvs_notify_fifo" => fifo_path(&mut self.fifos.servers, read),
+            "lvs_notify_fifo_script" => self.fifos.servers.reader = self.reader(statement),
             "vrrp_notify_fifo" => fifo_path(&mut self.fifos.vrrp, read),
             "notify_fifo_script" => self.fifos.all.reader = self.reader(statement),
             "vrrp_notify_fifo_script" => self.fifos.vrrp.reader = self.reader(statement),
@@ -78,7 +92,8 @@ impl Lowering<'_> {
             _ => {
                 return self.mail_setting(name, read)
                     || self.dump_setting(name, read)
-                    || self.process_setting(name, statement, read);
+                    || self.process_setting(name, statement, read)
+                    || self.pool_setting(name, read);
             }
         }
         true
@@ -101,6 +116,7 @@ impl Lowering<'_> {
                 mail.timeout = read.small::<u32>().map(|(n, _)| Duration::from_secs(n.into()));
             }
             "smtp_alert" => mail.alert = read.flag().or(mail.alert),
+            "smtp_alert_checker" => mail.alert_checker = read.flag().or(mail.alert_checker),
             "smtp_alert_vrrp" => mail.alert_vrrp = read.flag().or(mail.alert_vrrp),
             "no_email_faults" => mail.no_faults = true,
             _ => return false,
@@ -162,12 +178,16 @@ impl Lowering<'_> {
 
     /// The FIFOs into the model, once all of the file is read.
     pub(super) fn lower_fifos(&mut self) {
-        let FifoDrafts { all, vrrp } = std::mem::take(&mut self.fifos);
+        let FifoDrafts { all, vrrp, servers } = std::mem::take(&mut self.fifos);
         let default = self.defaults.script_user.clone();
         let one = |path: &Option<Word>| path.as_ref().map(|word| word.text.to_string());
-        if let (Some(first), Some(second)) = (&all.path, &vrrp.path)
-            && first.text == second.text
+        for (first, second) in
+            [(&all.path, &vrrp.path), (&all.path, &servers.path), (&vrrp.path, &servers.path)]
         {
+            let (Some(first), Some(second)) = (first, second) else { continue };
+            if first.text != second.text {
+                continue;
+            }
             let message = format!("`{}` is used twice; every line would come twice", first.text);
             self.diagnostics.push(
                 Diagnostic::warning(Code::FifoTwice, second, message)
@@ -179,6 +199,7 @@ impl Lowering<'_> {
         for (draft, place, keyword) in [
             (all, &mut self.model.global.fifos.all, "notify_fifo"),
             (vrrp, &mut self.model.global.fifos.vrrp, "vrrp_notify_fifo"),
+            (servers, &mut self.model.pool.fifo, "lvs_notify_fifo"),
         ] {
             match (one(&draft.path), draft.reader) {
                 (Some(path), reader) => {

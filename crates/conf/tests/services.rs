@@ -1,0 +1,141 @@
+//! What virtual servers come to in the model.
+
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+mod support;
+
+use std::time::Duration;
+
+use standfast_balance::{Active, Endpoint, RealServer, VirtualServer};
+use standfast_conf::Model;
+use standfast_health::{Check, Kind};
+use standfast_types::{
+    Checksum, Closing, DestinationKey, Encapsulation, Family, Forwarding, Scheduler, ServiceKey,
+    Transport,
+};
+use support::load;
+
+fn model(text: &str) -> Model {
+    let loaded = load(text);
+    loaded.model.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+}
+
+/// The one service of a file.
+#[track_caller]
+fn only(text: &str) -> VirtualServer {
+    let services = model(text).pool.balance.services;
+    assert_eq!(services.len(), 1, "{services:#?}");
+    services.into_iter().next().expect("one")
+}
+
+/// A TCP service by NAT over one server, with these lines.
+fn service(lines: &str) -> VirtualServer {
+    only(&format!(
+        "virtual_server 192.0.2.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n{lines}\n real_server 10.0.0.1 8080 {{\n TCP_CHECK {{\n }}\n }}\n}}\n"
+    ))
+}
+
+/// The one server of a service, with these lines.
+fn server(lines: &str) -> RealServer {
+    let text = format!(
+        "virtual_server 192.0.2.1 80 {{\n protocol TCP\n real_server 10.0.0.1 8080 {{\n{lines}\n }}\n}}\n"
+    );
+    only(&text).servers.into_iter().next().expect("one")
+}
+
+fn check(lines: &str) -> Check {
+    let checks = server(lines).checks;
+    assert_eq!(checks.len(), 1, "{checks:#?}");
+    (*checks[0]).clone()
+}
+
+fn tcp(address: &str, port: u16) -> ServiceKey {
+    let address = address.parse().expect("an address");
+    ServiceKey::Address { address, port, transport: Transport::Tcp }
+}
+
+fn at(address: &str, port: u16) -> Endpoint {
+    let address = address.parse().expect("an address");
+    Endpoint::Address(DestinationKey { address, port })
+}
+
+#[test]
+fn a_service_has_what_its_lines_say_and_defaults_for_the_rest() {
+    let service = service("");
+    assert_eq!(service.name.as_str(), "[192.0.2.1]:tcp:80");
+    assert_eq!(service.keys, [tcp("192.0.2.1", 80)]);
+    assert_eq!(service.scheduling.scheduler, Scheduler::Rr);
+    assert_eq!(service.scheduling.closing, Closing::AsKernel);
+    assert_eq!((service.quorum, service.hysteresis), (1, 0));
+    assert_eq!(service.active, Active::Always);
+    let server = &service.servers[0];
+    assert_eq!(server.endpoint, at("10.0.0.1", 8080));
+    assert_eq!((server.weight, server.forwarding), (1, Forwarding::Nat));
+    let check = &server.checks[0];
+    assert_eq!(check.kind, Kind::Tcp(standfast_health::Target::default()));
+    assert_eq!(check.timing.delay_loop, Duration::from_secs(60));
+    assert_eq!(check.timing.warmup, Duration::from_secs(60));
+    assert_eq!(check.timing.timeout, Duration::from_secs(5));
+    assert_eq!((check.timing.retry, check.timing.delay_before_retry.as_secs()), (1, 1));
+    assert!(check.shared && !check.alpha);
+}
+
+#[test]
+fn what_a_check_leaves_out_comes_from_its_server_and_then_from_its_service() {
+    let service = service(" delay_loop 6\n retry 4\n connect_timeout 2\n delay_before_retry 0.5");
+    let timing = service.servers[0].checks[0].timing;
+    assert_eq!((timing.delay_loop.as_secs(), timing.retry), (6, 4));
+    assert_eq!((timing.timeout.as_secs(), timing.delay_before_retry.as_millis()), (2, 500));
+    assert_eq!(timing.warmup.as_secs(), 6, "the service's delay_loop");
+    let inner =
+        check(" retry 5\n warmup 1\n TCP_CHECK {\n retry 0\n delay_loop 9\n }\n delay_loop 8");
+    assert_eq!((inner.timing.retry, inner.timing.delay_loop.as_secs()), (0, 9));
+    assert_eq!(inner.timing.warmup.as_secs(), 1);
+    let below = check(" TCP_CHECK {\n }\n delay_loop 8");
+    assert_eq!(below.timing.delay_loop.as_secs(), 8, "what stands below counts too");
+}
+
+#[test]
+fn kinds_of_checks_have_their_own_patience() {
+    let patience = |lines: &str| {
+        let timing = check(lines).timing;
+        (timing.retry, timing.delay_before_retry.as_secs())
+    };
+    assert_eq!(patience("HTTP_GET {\n url {\n path /\n }\n }"), (1, 3));
+    assert_eq!(patience("DNS_CHECK {\n delay_loop 7\n }"), (3, 7));
+    assert_eq!(patience("MISC_CHECK {\n misc_path \"/bin/true\"\n }"), (0, 1));
+    assert_eq!(patience("PING_CHECK {\n }"), (1, 1));
+}
+
+#[test]
+fn packets_reach_servers_in_the_way_that_is_written() {
+    let tunnel = |options: &str| server(&format!(" lvs_method TUN {options}")).forwarding;
+    assert_eq!(tunnel(""), Forwarding::Tunnel(Encapsulation::Ipip));
+    let gue = Encapsulation::Gue { port: 6080, checksum: Checksum::Remote };
+    assert_eq!(tunnel("type gue port 6080 remcsum"), Forwarding::Tunnel(gue));
+    let gre = Encapsulation::Gre { checksum: Checksum::Full };
+    assert_eq!(tunnel("type gre csum"), Forwarding::Tunnel(gre));
+    let direct = server(" lvs_method DR");
+    assert_eq!(direct.forwarding, Forwarding::DirectRouting);
+    assert_eq!(direct.endpoint, at("10.0.0.1", 80), "the service's port arrives");
+    let family = |method: &str| {
+        let text = format!(
+            "virtual_server 192.0.2.1 80 {{\n protocol TCP\n lb_kind {method}\n real_server 2001:db8::1 80 {{\n }}\n}}\n"
+        );
+        model(&text).pool.balance.services.len()
+    };
+    assert_eq!((family("TUN"), family("NAT")), (1, 0));
+}
+
+#[test]
+fn a_mark_takes_the_family_of_its_servers_and_keeps_ports_for_checks() {
+    let marked = |lines: &str| only(&format!("virtual_server fwmark 7 {{\n{lines}\n}}\n"));
+    let service = marked(" lb_kind DR\n real_server 2001:db8::1 80 {\n TCP_CHECK {\n }\n }");
+    assert_eq!(service.name.as_str(), "FWM 7");
+    assert_eq!(service.keys, [ServiceKey::Mark { mark: 7, family: Family::V6 }]);
+    assert_eq!(service.servers[0].endpoint, at("2001:db8::1", 0));
+    let Kind::Tcp(target) = &service.servers[0].checks[0].kind else { panic!("a TCP_CHECK") };
+    assert_eq!(target.port, Some(80));
+    let named = marked(" ip_family inet6\n lb_kind TUN\n real_server 192.0.2.7 80 {\n }");
+    assert_eq!(named.keys, [ServiceKey::Mark { mark: 7, family: Family::V6 }]);
+}
