@@ -68,6 +68,11 @@ impl Message {
         self.raw(&fragment.0)
     }
 
+    /// Bytes so far.
+    pub(crate) const fn length(&self) -> usize {
+        self.0.len()
+    }
+
     /// Appends an address attribute, 4 or 16 bytes.
     pub(crate) fn address(self, kind: u16, value: IpAddr) -> Self {
         match value {

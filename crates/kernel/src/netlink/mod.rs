@@ -37,6 +37,5 @@ pub(crate) use link::{
     RTM_DELLINK, RTM_NEWLINK,
 };
 pub(crate) use socket::{
-    ANSWER_TIMEOUT, DATAGRAM, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST,
-    acknowledgement, receive,
+    DATAGRAM, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, receive,
 };

@@ -7,7 +7,8 @@ use rustix::net::{
     netlink::SocketAddrNetlink,
     recv, send, socket_with,
     sockopt::{
-        Timeout, set_socket_recv_buffer_size, set_socket_recv_buffer_size_force, set_socket_timeout,
+        Timeout, set_socket_recv_buffer_size, set_socket_recv_buffer_size_force,
+        set_socket_timeout, socket_send_buffer_size,
     },
 };
 
@@ -31,6 +32,8 @@ const NLM_F_CAPPED: u16 = 0x100;
 const NLM_F_ACK_TLVS: u16 = 0x200;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
+const SOL_SOCKET: i32 = 1;
+const SO_SNDBUFFORCE: i32 = 32;
 const SOL_NETLINK: i32 = 270;
 const NETLINK_CAP_ACK: i32 = 10;
 const NETLINK_EXT_ACK: i32 = 11;
@@ -173,6 +176,46 @@ impl Netlink {
     pub(crate) fn tell(&mut self, operation: &'static str, message: Message) -> Result<(), Error> {
         self.sequence = self.sequence.wrapping_add(1);
         self.send(operation, &message.finish(self.sequence))
+    }
+
+    /// Sends messages as one, of which the kernel does all or nothing (as nfnetlink does between the two
+    /// that begin and end a batch). The first failure of one of them is the answer to all.
+    pub(crate) fn batch(
+        &mut self,
+        operation: &'static str,
+        messages_of_it: Vec<Message>,
+    ) -> Result<(), Error> {
+        let first = self.sequence.wrapping_add(1);
+        let count = u32::try_from(messages_of_it.len()).unwrap_or(u32::MAX);
+        // The last but one asks to be told of success: the last one only ends the batch.
+        let asking = messages_of_it.len().saturating_sub(2);
+        let mut bytes = Vec::with_capacity(messages_of_it.iter().map(Message::length).sum());
+        for (place, message) in messages_of_it.into_iter().enumerate() {
+            self.sequence = self.sequence.wrapping_add(1);
+            let message = if place == asking { message.asking() } else { message };
+            bytes.extend(message.finish(self.sequence));
+        }
+        self.send(operation, &bytes)?;
+        loop {
+            let datagram = receive(&self.socket, &mut self.buffer).during(operation)?;
+            for message in messages(datagram).filter(|message| message.kind == NLMSG_ERROR) {
+                let place = message.sequence.wrapping_sub(first);
+                if place < count {
+                    acknowledgement(operation, message.flags, message.payload)?;
+                    if usize::try_from(place) == Ok(asking) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes that one batch may have; asks for at least so many.
+    pub(crate) fn room_to_send(&self, wanted: usize) -> usize {
+        let bytes = i32::try_from(wanted).unwrap_or(i32::MAX);
+        // Only long batches need it, and in a container it may be refused.
+        let _ = set_int_option(&self.socket, SOL_SOCKET, SO_SNDBUFFORCE, bytes);
+        socket_send_buffer_size(&self.socket).unwrap_or_default().saturating_sub(64)
     }
 
     /// Asks for one object: a request with `NLM_F_ACK`, so that a refusal and the end are told.

@@ -1,15 +1,43 @@
 //! What a rule of nftables looks at, and what it says.
 
+use std::time::Duration;
+
+use standfast_types::Family;
+
+use super::transaction::{IPV4, IPV6};
 use crate::netlink::message::Message;
 
 /// A register for 16 bytes; the next one follows it, so that both can be looked up as one key.
 const FIRST: u32 = 1;
+/// Of hashes. Machines that share a service must agree on it.
+const SEED: u32 = 0x5afe_fa57;
 const VERDICT: u32 = 0;
 const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
 
 /// A rule being written: what it matches, in order.
 pub(super) struct Rule(Vec<Message>);
+
+/// A register of 4 bytes, counted from 0. What is longer takes the next ones too, and what stands in
+/// adjacent ones can be looked up as one key.
+pub(super) const fn register(number: u32) -> u32 {
+    number.saturating_add(8)
+}
+
+/// A set or map by its name, and by its number if it has no name of its own but was made in the same
+/// transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SetName<'a>(pub(super) &'a str, pub(super) Option<u32>);
+
+/// Where a field of a packet stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Source(Family),
+    Destination(Family),
+    SourcePort,
+    DestinationPort,
+    TcpFlags,
+}
 
 /// What a packet has besides its bytes (`NFT_META_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +48,10 @@ pub(super) enum Meta {
     OutName,
     /// What follows the IP headers.
     Protocol,
+    /// The firewall mark.
+    Mark,
+    /// IPv4 or IPv6.
+    Family,
 }
 
 /// What becomes of a packet that the rule matches.
@@ -32,6 +64,12 @@ pub(super) enum Verdict {
 impl Rule {
     pub(super) const fn new() -> Self {
         Self(Vec::new())
+    }
+
+    /// What another rule does, after this.
+    pub(super) fn append(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
     }
 
     /// Loads an address from the IP header.
@@ -58,6 +96,8 @@ impl Rule {
             Meta::InName => 6,
             Meta::OutName => 7,
             Meta::Protocol => 16,
+            Meta::Mark => 3,
+            Meta::Family => 15,
         };
         self.expression("meta", |data| data.big_endian(2, key).big_endian(1, register))
     }
@@ -91,6 +131,113 @@ impl Rule {
         })
     }
 
+    /// Loads a field.
+    pub(super) fn load(self, field: Field, register: u32) -> Self {
+        let (header, offset, length) = match field {
+            Field::Source(Family::V4) => (NETWORK_HEADER, 12, 4),
+            Field::Source(Family::V6) => (NETWORK_HEADER, 8, 16),
+            Field::Destination(Family::V4) => (NETWORK_HEADER, 16, 4),
+            Field::Destination(Family::V6) => (NETWORK_HEADER, 24, 16),
+            Field::SourcePort => (TRANSPORT_HEADER, 0, 2),
+            Field::DestinationPort => (TRANSPORT_HEADER, 2, 2),
+            Field::TcpFlags => (TRANSPORT_HEADER, 13, 1),
+        };
+        self.expression("payload", |data| {
+            data.big_endian(1, register)
+                .big_endian(2, header)
+                .big_endian(3, offset)
+                .big_endian(4, length)
+        })
+    }
+
+    /// Clears the bits that are not in the mask.
+    pub(super) fn mask(self, register: u32, mask: &[u8]) -> Self {
+        self.expression("bitwise", |data| {
+            data.big_endian(1, register)
+                .big_endian(2, register)
+                .big_endian(3, length(mask))
+                .nested(4, |data| data.attribute(1, mask))
+                .nested(5, |data| data.attribute(1, &vec![0; mask.len()]))
+        })
+    }
+
+    /// Goes on when the register has this value.
+    pub(super) fn is(self, register: u32, value: &[u8]) -> Self {
+        self.expression("cmp", |data| {
+            data.big_endian(1, register).big_endian(2, 0).nested(3, |data| data.attribute(1, value))
+        })
+    }
+
+    /// Counts 0, 1, .. up to `modulus`, and again.
+    pub(super) fn next_of(self, modulus: u32, register: u32) -> Self {
+        self.expression("numgen", |data| {
+            data.big_endian(1, register).big_endian(2, modulus).big_endian(3, 0)
+        })
+    }
+
+    /// A number below `modulus` that depends on the bytes in the registers.
+    pub(super) fn hash_of(self, from: u32, bytes: u32, modulus: u32, register: u32) -> Self {
+        self.expression("hash", |data| {
+            data.big_endian(1, from)
+                .big_endian(2, register)
+                .big_endian(3, bytes)
+                .big_endian(4, modulus)
+                .big_endian(5, SEED)
+        })
+    }
+
+    /// Goes on when the registers are in the set.
+    pub(super) fn one_of(self, set: SetName<'_>, key: u32) -> Self {
+        self.expression("lookup", |data| set.write(data.big_endian(2, key), 1, 4))
+    }
+
+    /// Goes on with what the map has for the registers, if it has anything.
+    pub(super) fn find_in(self, map: SetName<'_>, key: u32, value: u32) -> Self {
+        self.expression("lookup", |data| {
+            map.write(data.big_endian(2, key).big_endian(3, value), 1, 4)
+        })
+    }
+
+    /// Does what the map has for the registers, if it has anything.
+    pub(super) fn follow(self, map: SetName<'_>, key: u32) -> Self {
+        self.find_in(map, key, VERDICT)
+    }
+
+    /// Remembers a value in a map for so long, or if it is there already, lets it live so long again.
+    /// Goes on unless the map is full.
+    pub(super) fn remember(self, map: &str, key: u32, value: u32, time: Duration) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.expression("dynset", |data| {
+            data.text(1, map)
+                .big_endian(3, 1)
+                .big_endian(4, key)
+                .big_endian(5, value)
+                .attribute(6, &millis.to_be_bytes())
+        })
+    }
+
+    /// Removes something from a map; the kernel wants to know a register for its value too.
+    pub(super) fn forget(self, map: &str, key: u32, value: u32) -> Self {
+        self.expression("dynset", |data| {
+            data.text(1, map).big_endian(3, 2).big_endian(4, key).big_endian(5, value)
+        })
+    }
+
+    /// Replaces the destination of a connection's packets.
+    pub(super) fn translate(self, family: Family, address: u32, port: Option<u32>) -> Self {
+        let number = match family {
+            Family::V4 => IPV4,
+            Family::V6 => IPV6,
+        };
+        self.expression("nat", |data| {
+            let data = data.big_endian(1, 1).big_endian(2, number.into()).big_endian(3, address);
+            match port {
+                Some(port) => data.big_endian(5, port),
+                None => data,
+            }
+        })
+    }
+
     fn expression(mut self, name: &str, fill: impl FnOnce(Message) -> Message) -> Self {
         self.0.push(Message::fragment().text(1, name).nested(2, fill));
         self
@@ -102,4 +249,18 @@ impl Rule {
             .into_iter()
             .fold(list, |list, expression| list.nested(1, |element| element.append(expression)))
     }
+}
+
+impl SetName<'_> {
+    fn write(self, data: Message, name: u16, number: u16) -> Message {
+        let data = data.text(name, self.0);
+        match self.1 {
+            Some(id) => data.big_endian(number, id),
+            None => data,
+        }
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }

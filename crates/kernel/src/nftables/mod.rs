@@ -4,48 +4,23 @@
 //! Own messages instead of the `nft` program or its library: pulse starts no process, and the objects that
 //! it needs (a table, two chains and two sets a family) fit a page.
 
+pub mod balancer;
 mod expression;
+mod transaction;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use rustix::net::{
-    AddressFamily, SendFlags, SocketFlags, SocketType, bind,
-    netlink::{self, SocketAddrNetlink},
-    send, socket_with,
-    sockopt::{Timeout, set_socket_timeout},
-};
-
-use crate::{
-    error::{During, Error},
-    netlink::{
-        ANSWER_TIMEOUT, DATAGRAM, NLM_F_CREATE, NLM_F_REQUEST, acknowledgement,
-        message::{Message, messages},
-        receive,
-    },
-    sys::set_int_option,
-};
+use crate::{error::Error, netlink::message::Message};
 use expression::{Meta, Rule, Verdict};
+use transaction::{
+    DELETE_TABLE, NEW_CHAIN, NEW_ELEMENTS, NEW_RULE, NEW_SET, NEW_TABLE, Nftables, TYPE_IPV4,
+    TYPE_IPV6,
+};
 
-const SUBSYSTEM: u16 = 10;
-const BATCH_BEGIN: u16 = 16;
-const BATCH_END: u16 = 17;
-const NEW_TABLE: u16 = SUBSYSTEM << 8;
-const DELETE_TABLE: u16 = (SUBSYSTEM << 8) + 2;
-const NEW_CHAIN: u16 = (SUBSYSTEM << 8) + 3;
-const NEW_RULE: u16 = (SUBSYSTEM << 8) + 6;
-const NEW_SET: u16 = (SUBSYSTEM << 8) + 9;
-const NEW_ELEMENTS: u16 = (SUBSYSTEM << 8) + 12;
-const NLMSG_ERROR: u16 = 2;
-const SOL_SOCKET: i32 = 1;
-const SO_SNDBUFFORCE: i32 = 32;
-/// Room for a batch with all the addresses that anybody has.
-const SEND_BUFFER: i32 = 16 << 20;
 /// Elements in one message: an attribute holds at most 64 KiB.
 const ELEMENTS: usize = 500;
-/// What `nft` shows sets as: `ipv4_addr`, `ipv6_addr`, and `ipv6_addr . ifname`.
-const TYPE_IPV4: u32 = 7;
-const TYPE_IPV6: u32 = 8;
-const TYPE_IPV6_AND_NAME: u32 = (8 << 6) | 41;
+/// What `nft` shows as `ipv6_addr . ifname`.
+const TYPE_IPV6_AND_NAME: u32 = (TYPE_IPV6 << 6) | 41;
 const VIPS: &str = "vips";
 const LINK_LOCAL: &str = "vips_link_local";
 const NEIGHBOUR_SOLICITATION: u8 = 135;
@@ -94,7 +69,7 @@ impl Blocklist {
                 self.fill(family, &mut batch);
             }
         }
-        transact(batch)
+        Nftables::open()?.transact("change nftables", batch)
     }
 
     /// Removes what [`Self::install`] made.
@@ -214,6 +189,17 @@ impl Hook {
     }
 }
 
+/// A message about something of ours.
+fn message(kind: u16, family: Family) -> Message {
+    transaction::message(
+        kind,
+        match family {
+            Family::Ipv4 => transaction::IPV4,
+            Family::Ipv6 => transaction::IPV6,
+        },
+    )
+}
+
 fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if Ipv6Addr::is_unicast_link_local(&ip))
 }
@@ -231,52 +217,6 @@ fn key_on(ip: IpAddr, name: &str) -> Vec<u8> {
     key.extend(name.bytes().take(15));
     key.resize(32, 0);
     key
-}
-
-/// A message with its `nfgenmsg`: family, version, resource.
-fn message(kind: u16, family: Family) -> Message {
-    let family = match family {
-        Family::Ipv4 => 2,
-        Family::Ipv6 => 10,
-    };
-    Message::new(kind, NLM_F_REQUEST | NLM_F_CREATE).raw(&[family, 0, 0, 0])
-}
-
-/// Does all of a batch or nothing.
-fn transact(batch: Vec<Message>) -> Result<(), Error> {
-    let operation = "change nftables";
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        Some(netlink::NETFILTER),
-    )
-    .during(operation)?;
-    // Only a long list needs it.
-    let _ = set_int_option(&socket, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER);
-    set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIMEOUT)).during(operation)?;
-    bind(&socket, &SocketAddrNetlink::new(0, 0)).during(operation)?;
-    let [high, low] = SUBSYSTEM.to_be_bytes();
-    let frame = |kind| Message::new(kind, NLM_F_REQUEST).raw(&[0, 0, high, low]);
-    let mut bytes = frame(BATCH_BEGIN).finish(0);
-    // Every failure is told, and of success only what asks for it: the last one.
-    let last = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-    for (sequence, message) in (1_u32..).zip(batch) {
-        let message = if sequence == last { message.asking() } else { message };
-        bytes.extend(message.finish(sequence));
-    }
-    bytes.extend(frame(BATCH_END).finish(0));
-    send(&socket, &bytes, SendFlags::empty()).during(operation)?;
-    let mut buffer = vec![0; DATAGRAM];
-    loop {
-        let datagram = receive(&socket, &mut buffer).during(operation)?;
-        for message in messages(datagram).filter(|message| message.kind == NLMSG_ERROR) {
-            acknowledgement(operation, message.flags, message.payload)?;
-            if message.sequence == last {
-                return Ok(());
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -328,6 +268,9 @@ mod tests {
             ] {
                 assert!(text.contains(line), "{line} is not in {text}");
             }
+            let of_ipv6 = text.split("chain in {").nth(2).unwrap_or_default();
+            let place = |words| of_ipv6.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
+            assert!(place("nd-neighbor-advert") < place("ip6 daddr @vips counter"), "{text}");
         }
         let many: Vec<_> = (0..5000_u32)
             .map(|n| (IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n)), String::new()))

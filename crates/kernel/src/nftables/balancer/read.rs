@@ -1,0 +1,152 @@
+//! A table read back: what is balanced, as far as everything is as we wrote it.
+
+use std::collections::BTreeMap;
+
+use standfast_types::{Destination, DestinationKey, Service, ServiceKey, ServiceTable};
+
+use super::{
+    DISPATCH, MAPS, SERVERS, dispatch_mark, key,
+    key::ServiceMap,
+    place::{Place, comment},
+    record,
+};
+use crate::{
+    error::{Class, Error},
+    netlink::message::{attributes, text},
+    nftables::transaction::{GET_ELEMENTS, GET_RULE, GET_TABLE, Nftables, question},
+};
+
+const OPERATION: &str = "read the nftables table";
+
+/// What was found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// No such table.
+    Absent,
+    /// A table that is not as we write it.
+    Damaged,
+    /// Ours.
+    Table { flags: u32, services: ServiceTable },
+}
+
+pub(super) fn read(nftables: &mut Nftables, place: &Place) -> Result<Found, Error> {
+    let tables = nftables.dump(OPERATION, &question(GET_TABLE, place.family), |bytes| {
+        let name = attribute(bytes, 1).and_then(text)?;
+        (name == place.table).then(|| number(attribute(bytes, 2)?))
+    })?;
+    let Some(flags) = tables.first() else { return Ok(Found::Absent) };
+    let flags = flags.unwrap_or_default();
+    let mut parts = Parts::default();
+    let rules = question(GET_RULE, place.family).text(1, &place.table);
+    let rules = nftables.dump(OPERATION, &rules, |bytes| read_rule(bytes, &place.table))?;
+    for (chain, comment) in rules {
+        parts.rules.entry(chain).or_default().push(comment);
+    }
+    let elements =
+        |set: &str| question(GET_ELEMENTS, place.family).text(1, &place.table).text(2, set);
+    let read_all = |nftables: &mut Nftables, parts: &mut Parts| -> Result<(), Error> {
+        for map in MAPS {
+            let request = elements(map.name());
+            let found = nftables.dump(OPERATION, &request, |b| Some(read_services(map, b)))?;
+            parts.services.extend(found.into_iter().flatten());
+        }
+        let found =
+            nftables.dump(OPERATION, &elements(SERVERS), |bytes| Some(read_servers(bytes)))?;
+        parts.servers.extend(found.into_iter().flatten());
+        Ok(())
+    };
+    match read_all(nftables, &mut parts) {
+        // One of the sets is not there.
+        Err(error) if error.class == Class::Gone => return Ok(Found::Damaged),
+        result => result?,
+    }
+    let dormant = flags & 1 != 0;
+    Ok(match parts.assemble() {
+        Some(services) if !dormant => Found::Table { flags, services },
+        _ => Found::Damaged,
+    })
+}
+
+/// What a table consists of. `None` is what we would not have written.
+#[derive(Debug, Default)]
+struct Parts {
+    /// The comments on the rules of each chain, in their order.
+    rules: BTreeMap<String, Vec<Option<String>>>,
+    services: Vec<Option<(ServiceKey, String)>>,
+    servers: Vec<Option<(ServiceKey, DestinationKey, Destination)>>,
+}
+
+impl Parts {
+    /// `None` when it is not as we write it.
+    fn assemble(mut self) -> Option<ServiceTable> {
+        for chain in DISPATCH {
+            let comments = self.rules.remove(chain)?;
+            let wanted = (0..comments.len()).map(|at| Some(dispatch_mark(at, comments.len())));
+            if comments.is_empty() || !wanted.eq(comments.iter().cloned()) {
+                return None;
+            }
+        }
+        let mut destinations: BTreeMap<ServiceKey, BTreeMap<_, _>> = BTreeMap::new();
+        for server in self.servers {
+            let (service, key, destination) = server?;
+            destinations.entry(service).or_default().insert(key, destination);
+        }
+        let mut table = ServiceTable::new();
+        for service in self.services {
+            let (key, chain) = service?;
+            let comments: Option<Vec<_>> = self.rules.remove(&chain)?.into_iter().collect();
+            let destinations = destinations.remove(&key).unwrap_or_default();
+            let comments = comments?;
+            let marks = comments.iter().map(String::as_str);
+            let scheduling = record::read_marks(marks, &destinations)?;
+            if chain != key::chain(&key) {
+                return None;
+            }
+            table.insert(key, Service { scheduling, destinations });
+        }
+        // Rules or servers of no service.
+        (self.rules.is_empty() && destinations.is_empty()).then_some(table)
+    }
+}
+
+/// The chain of a rule of this table, and the comment on it.
+fn read_rule(bytes: &[u8], table: &str) -> Option<(String, Option<String>)> {
+    let name = attribute(bytes, 1).and_then(text)?;
+    let chain = attribute(bytes, 2).and_then(text)?;
+    let comment = attribute(bytes, 7).and_then(comment).map(str::to_owned);
+    (name == table).then(|| (chain.to_owned(), comment))
+}
+
+/// The elements of a message about some: key, value and what stands beside it.
+fn read_elements(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&str>)> {
+    let list = attribute(bytes, 3).unwrap_or_default();
+    attributes(list).map(|(_, element)| {
+        let key = attribute(element, 1).and_then(|data| attribute(data, 1)).unwrap_or_default();
+        let value = attribute(element, 2).unwrap_or_default();
+        (key, value, attribute(element, 6).and_then(comment))
+    })
+}
+
+fn read_services(map: ServiceMap, bytes: &[u8]) -> Vec<Option<(ServiceKey, String)>> {
+    let read = |(key, value, _): (&[u8], &[u8], Option<&str>)| {
+        let chain = attribute(attribute(value, 2)?, 2).and_then(text)?;
+        Some((map.read(key)?, chain.to_owned()))
+    };
+    read_elements(bytes).map(read).collect()
+}
+
+fn read_servers(bytes: &[u8]) -> Vec<Option<(ServiceKey, DestinationKey, Destination)>> {
+    let read = |(key, _, comment): (&[u8], &[u8], Option<&str>)| {
+        let (service, destination) = key::read_destination(key)?;
+        Some((service, destination, record::read_destination(comment?)?))
+    };
+    read_elements(bytes).map(read).collect()
+}
+
+fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
+}
+
+fn number(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().copied().map(u32::from_be_bytes)
+}
