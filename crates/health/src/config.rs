@@ -201,7 +201,7 @@ pub struct Pattern {
     pub absent: bool,
     /// `regex_min_offset`: byte of the page at which a match begins at the earliest.
     pub min_offset: u32,
-    /// `regex_max_offset`, with `use_offset_limit`: byte at which it ends at the latest.
+    /// `regex_max_offset`, with `use_offset_limit`: byte at which it begins at the latest.
     pub max_offset: Option<u32>,
 }
 

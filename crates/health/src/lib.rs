@@ -6,6 +6,7 @@
 mod config;
 mod dialogue;
 mod outcome;
+mod pattern;
 mod prober;
 
 pub use config::{
@@ -14,4 +15,5 @@ pub use config::{
 };
 pub use dialogue::{Dialogue, Prepared, Run};
 pub use outcome::{End, Failure, Good, printable};
+pub use pattern::{Compiled, PatternError};
 pub use prober::{Change, Prober};

@@ -17,12 +17,14 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use standfast_types::Family;
 
-use crate::{End, Failure, Good, Kind};
+use crate::{Compiled, End, Failure, Good, Kind, Pattern, PatternError};
 
 /// What all runs of a check have in common, made once: its words and its compiled patterns.
 #[derive(Debug)]
 pub struct Prepared {
     kind: Kind,
+    /// Of each page.
+    patterns: Vec<Option<Result<Arc<Compiled>, PatternError>>>,
 }
 
 /// One run.
@@ -126,10 +128,10 @@ impl Prepared {
     /// `None` for a check that is no dialogue: `MISC_CHECK`, `BFD_CHECK`, `FILE_CHECK`.
     #[must_use]
     pub fn new(kind: &Kind) -> Option<Self> {
-        match kind {
-            Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) => None,
+        let pages = match kind {
+            Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) => return None,
+            Kind::Http(http) => &http.urls[..],
             Kind::Tcp(_)
-            | Kind::Http(_)
             | Kind::Smtp(_)
             | Kind::Dns(_)
             | Kind::Udp(_)
@@ -137,8 +139,11 @@ impl Prepared {
             | Kind::Grpc(_)
             | Kind::Redis(_)
             | Kind::Mysql(_)
-            | Kind::Postgres(_) => Some(Self { kind: kind.clone() }),
-        }
+            | Kind::Postgres(_) => &[],
+        };
+        let compile = |pattern: &Pattern| pattern.compile().map(Arc::new);
+        let patterns = pages.iter().map(|url| url.pattern.as_ref().map(compile)).collect();
+        Some(Self { kind: kind.clone(), patterns })
     }
 
     /// The check.
@@ -152,15 +157,12 @@ impl Dialogue {
     /// A run that begins now.
     #[must_use]
     pub fn new(prepared: &Arc<Prepared>, run: &Run) -> Self {
-        let (state, transmit) = begin(prepared, run);
-        let over = matches!(state, State::Over { .. });
-        Self {
-            state,
-            transmit,
-            outcome: over.then_some(Ok(Good::default())),
-            begun: false,
-            timeout: run.timeout,
-        }
+        let (state, transmit, outcome) = match begin(prepared, run) {
+            Begin::On(talk, first) => (State::On(talk), first, None),
+            Begin::Over(outcome) => (State::Over { reusable: false }, None, Some(outcome)),
+        };
+        let outcome = outcome.map(|outcome| outcome.map(|()| Good::default()));
+        Self { state, transmit, outcome, begun: false, timeout: run.timeout }
     }
 
     /// Bytes, or a datagram, for the server.
@@ -235,24 +237,36 @@ impl Dialogue {
     }
 }
 
-/// How a dialogue begins, and what it says first.
-fn begin(prepared: &Arc<Prepared>, run: &Run) -> (State, Option<Vec<u8>>) {
-    fn first<T: Talk + 'static>((talk, bytes): (T, Vec<u8>)) -> (State, Option<Vec<u8>>) {
-        (State::On(Box::new(talk)), Some(bytes))
+/// How a dialogue begins.
+enum Begin {
+    /// It says this first, or waits.
+    On(Box<dyn Talk>, Option<Vec<u8>>),
+    /// That there is a connection says all.
+    Over(Result<(), Failure>),
+}
+
+fn begin(prepared: &Arc<Prepared>, run: &Run) -> Begin {
+    fn on<T: Talk + 'static>((talk, first): (T, Vec<u8>)) -> Begin {
+        Begin::On(Box::new(talk), Some(first))
     }
     match &prepared.kind {
-        Kind::Http(http) => first(http::Http1::new(http, run)),
-        Kind::Smtp(smtp) => (State::On(Box::new(smtp::Mail::new(smtp))), None),
-        Kind::Dns(dns) => first(dns::Query::new(dns, run.random)),
-        Kind::Udp(udp) => first((udp::Datagram::new(udp), udp.payload.clone())),
-        Kind::Ping(_) => first(echo::Echo::new(Family::of(run.server.ip()), run.random)),
-        Kind::Redis(redis) => first(redis::Resp::new(redis)),
-        Kind::Mysql(mysql) => (State::On(Box::new(mysql::Login::new(mysql))), None),
-        Kind::Postgres(postgres) => first(postgres::Startup::new(postgres)),
-        Kind::Grpc(_) => (State::Over { reusable: false }, None),
-        // A connection is all that TCP_CHECK wants.
-        Kind::Tcp(_) | Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) => {
-            (State::Over { reusable: false }, None)
+        Kind::Http(http) => {
+            let pattern = prepared.patterns.get(run.page).or(prepared.patterns.first());
+            match pattern.cloned().flatten().transpose() {
+                Ok(pattern) => on(http::Http1::new(http, pattern, run)),
+                // Configurations have only patterns that compile.
+                Err(error) => Begin::Over(Err(Failure::said(error.to_string(), b""))),
+            }
+        }
+        Kind::Smtp(smtp) => Begin::On(Box::new(smtp::Mail::new(smtp)), None),
+        Kind::Dns(dns) => on(dns::Query::new(dns, run.random)),
+        Kind::Udp(udp) => on((udp::Datagram::new(udp), udp.payload.clone())),
+        Kind::Ping(_) => on(echo::Echo::new(Family::of(run.server.ip()), run.random)),
+        Kind::Redis(redis) => on(redis::Resp::new(redis)),
+        Kind::Mysql(mysql) => Begin::On(Box::new(mysql::Login::new(mysql)), None),
+        Kind::Postgres(postgres) => on(postgres::Startup::new(postgres)),
+        Kind::Tcp(_) | Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) | Kind::Grpc(_) => {
+            Begin::Over(Ok(()))
         }
     }
 }

@@ -17,7 +17,7 @@ use self::{
     page::Page,
 };
 use super::{Run, Step, Talk};
-use crate::{Failure, Http, HttpProtocol, Url};
+use crate::{Compiled, Failure, Http, HttpProtocol, Url};
 
 /// What keepalived calls itself, which access logs and filters know.
 const AGENT: &str = "KeepAliveClient";
@@ -45,7 +45,7 @@ enum State {
 
 impl Http1 {
     /// The state, and the request.
-    pub(super) fn new(http: &Http, run: &Run) -> (Self, Vec<u8>) {
+    pub(super) fn new(http: &Http, pattern: Option<Arc<Compiled>>, run: &Run) -> (Self, Vec<u8>) {
         let keep = run.keep && http.protocol == HttpProtocol::Http11;
         let url = http.urls.get(run.page).or(http.urls.first());
         let request = url.map(|url| request(http.protocol, url, run, keep)).unwrap_or_default();
@@ -53,7 +53,7 @@ impl Http1 {
             status: url.map(|url| url.status.clone()).unwrap_or_default(),
             strict_end: url.is_some_and(|url| url.strict_end),
             keep,
-            page: Page::new(url.and_then(|url| url.digest)),
+            page: Page::new(url.and_then(|url| url.digest), pattern),
         };
         (Self { expected, state: State::Head(Head::default()) }, request)
     }
