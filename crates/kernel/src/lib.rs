@@ -8,6 +8,7 @@ mod ancillary;
 pub mod arp_socket;
 pub mod bfd_socket;
 pub mod clock;
+pub mod conntrack;
 pub mod error;
 pub mod inotify;
 pub mod ipvs;

@@ -63,6 +63,11 @@ impl Message {
         Self(Vec::new())
     }
 
+    /// The bytes of a fragment.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// Appends a fragment.
     pub(crate) fn append(self, fragment: Self) -> Self {
         self.raw(&fragment.0)

@@ -7,6 +7,7 @@
 //! process: nobody else changes it, and it stays when the process dies.
 
 mod chain;
+mod closing;
 mod key;
 mod place;
 mod read;
@@ -17,7 +18,7 @@ mod wheel;
 
 use std::collections::BTreeMap;
 
-use standfast_types::{Family, Service, ServiceChange, ServiceKey, ServiceTable};
+use standfast_types::{DestinationKey, Family, Service, ServiceChange, ServiceKey, ServiceTable};
 
 use super::{
     expression::{Field, Meta, Rule, SetName, register},
@@ -28,6 +29,7 @@ use crate::{
     netlink::message::Message,
 };
 use chain::{Chain, admit, records};
+use closing::Closings;
 use key::ServiceMap;
 use place::Place;
 use read::Found;
@@ -60,6 +62,7 @@ pub struct Balancer {
     place: Place,
     state: State,
     services: ServiceTable,
+    closings: Closings,
     /// As it was after our last change or reading.
     generation: u32,
 }
@@ -84,13 +87,9 @@ impl Balancer {
         let mut nftables = Nftables::open()?;
         let generation = nftables.generation()?;
         let place = Place { family: INET, table: table.to_owned() };
-        Ok(Self {
-            nftables,
-            place,
-            state: State::Unread,
-            services: ServiceTable::new(),
-            generation,
-        })
+        let closings = Closings::open()?;
+        let (state, services) = (State::Unread, ServiceTable::new());
+        Ok(Self { nftables, place, state, services, closings, generation })
     }
 
     /// What is balanced. A table that somebody has changed counts as empty, and the next change makes it
@@ -144,6 +143,7 @@ impl Balancer {
             })
             .collect();
         let failures = self.write(wanted);
+        self.closings.close();
         let answer = |(change, answer): (&ServiceChange, Result<(), Error>)| {
             answer.and_then(|()| match failures.get(&change_key(change)) {
                 Some(error) => Err(again(error)),
@@ -151,6 +151,15 @@ impl Balancer {
             })
         };
         changes.iter().zip(answers).map(answer).collect()
+    }
+
+    /// How many connections a destination has, also one that was removed: those of TCP that are not over,
+    /// and all that are not forgotten of other protocols.
+    ///
+    /// # Errors
+    /// `Refused` without permission.
+    pub fn connections(&mut self, key: &ServiceKey, to: &DestinationKey) -> Result<u32, Error> {
+        self.closings.count(key, to)
     }
 
     /// Removes the table with all that is in it.
@@ -261,6 +270,7 @@ impl Balancer {
     }
 
     fn known(&mut self, key: ServiceKey, service: Option<Service>) {
+        self.closings.after(&key, self.services.get(&key), service.as_ref());
         match service {
             Some(service) => self.services.insert(key, service),
             None => self.services.remove(&key),

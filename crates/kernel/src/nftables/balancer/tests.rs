@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{IpAddr, TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream, UdpSocket},
     process::Command,
     time::Duration,
 };
@@ -330,6 +330,126 @@ fn many_services_take_few_transactions_and_read_back() {
         let after = balancer.nftables.generation().expect("ask");
         assert!(after - before < 30, "{} transactions", after - before);
         assert!(!balancer.is_disturbed().expect("ask"));
+        assert_eq!(balancer.read().expect("read"), balancer.services);
+    });
+}
+
+/// Sends back what it gets, after its name.
+fn echo(address: &str, port: u16, name: u8) {
+    let listener = TcpListener::bind((ip(address), port)).expect("bind");
+    let datagrams = UdpSocket::bind((ip(address), port)).expect("bind");
+    let here = NetNs::current().expect("here");
+    std::thread::spawn(move || {
+        here.enter().expect("enter");
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while stream.read_exact(&mut byte).is_ok() {
+                    let _ = stream.write_all(&[name]);
+                }
+            });
+        }
+    });
+    std::thread::spawn(move || {
+        let mut byte = [0];
+        while let Ok((_, client)) = datagrams.recv_from(&mut byte) {
+            let _ = datagrams.send_to(&[name], client);
+        }
+    });
+}
+
+/// What a connection is answered; `.` if it is not.
+fn say(stream: &mut TcpStream) -> char {
+    let mut byte = [b'.'];
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
+    let _ = stream.write_all(b"?").and_then(|()| stream.read_exact(&mut byte));
+    byte[0].into()
+}
+
+#[test]
+fn connections_of_a_removed_server_go_on_or_end_as_the_service_says() {
+    with_addresses(&["192.0.2.1", "10.0.0.1", "10.0.0.2"], || {
+        echo("10.0.0.1", 80, b'a');
+        echo("10.0.0.2", 80, b'b');
+        let mut balancer = Balancer::open("test").expect("open");
+        let (a, b) = (to("10.0.0.1", 80), to("10.0.0.2", 80));
+        let key = tcp("192.0.2.1", 80);
+        for closing in [Closing::AsKernel, Closing::Keep, Closing::Reset, Closing::Expire] {
+            let scheduling = Scheduling { closing, ..Scheduling::new(Scheduler::Rr) };
+            all(&mut balancer, &service(key, scheduling, &[(a, 1)]));
+            let mut stream = TcpStream::connect((ip("192.0.2.1"), 80)).expect("connect");
+            assert_eq!(say(&mut stream), 'a');
+            assert_eq!(balancer.connections(&key, &a).expect("count"), 1, "{closing:?}");
+            assert_eq!(balancer.connections(&key, &b).expect("count"), 0);
+            all(
+                &mut balancer,
+                &[
+                    ServiceChange::AddDestination(key, b, weight(1)),
+                    ServiceChange::RemoveDestination(key, a),
+                ],
+            );
+            match closing {
+                Closing::AsKernel | Closing::Keep => {
+                    assert_eq!(say(&mut stream), 'a');
+                    assert_eq!(balancer.connections(&key, &a).expect("count"), 1);
+                }
+                Closing::Reset | Closing::Expire => {
+                    let _ = say(&mut stream);
+                    let broken = stream.write_all(b"?").and_then(|()| stream.read_exact(&mut [0]));
+                    assert!(broken.is_err(), "{closing:?}");
+                    assert_eq!(balancer.connections(&key, &a).expect("count"), 0);
+                }
+            }
+            all(&mut balancer, &[ServiceChange::RemoveService(key)]);
+        }
+    });
+}
+
+#[test]
+fn datagrams_of_one_client_follow_the_servers_that_there_are() {
+    with_addresses(&["192.0.2.1", "10.0.0.1", "10.0.0.2"], || {
+        echo("10.0.0.1", 53, b'a');
+        echo("10.0.0.2", 53, b'b');
+        let mut balancer = Balancer::open("test").expect("open");
+        let (a, b) = (to("10.0.0.1", 53), to("10.0.0.2", 53));
+        let key =
+            ServiceKey::Address { address: ip("192.0.2.1"), port: 53, transport: Transport::Udp };
+        let client = UdpSocket::bind("0.0.0.0:0").expect("bind");
+        client.set_read_timeout(Some(Duration::from_millis(500))).expect("a limit");
+        let ask = || {
+            let mut byte = [b'.'];
+            let _ = client.send_to(b"?", "192.0.2.1:53").and_then(|_| client.recv(&mut byte));
+            char::from(byte[0])
+        };
+        assert_eq!(ask(), '.');
+        let closing = Closing::Expire;
+        let scheduling = Scheduling { closing, ..Scheduling::new(Scheduler::Rr) };
+        all(&mut balancer, &service(key, scheduling, &[(a, 1)]));
+        assert_eq!(ask(), 'a', "though it asked before there was a server");
+        all(&mut balancer, &[ServiceChange::AddDestination(key, b, weight(1))]);
+        assert_eq!(ask(), 'a');
+        all(&mut balancer, &[ServiceChange::RemoveDestination(key, a)]);
+        assert_eq!(ask(), 'b');
+        assert_eq!(balancer.connections(&key, &b).expect("count"), 1);
+    });
+}
+
+#[test]
+fn packets_with_a_mark_are_a_service() {
+    with_addresses(&["192.0.2.1", "192.0.2.2", "10.0.0.1"], || {
+        serve("10.0.0.1", 80, b'a');
+        assert!(nft("add table ip marks"));
+        assert!(nft("add chain ip marks out { type route hook output priority -150 ; }"));
+        assert!(nft("add rule ip marks out ip daddr 192.0.2.0/24 meta mark set 7"));
+        let mut balancer = Balancer::open("test").expect("open");
+        let key = ServiceKey::Mark { mark: 7, family: Family::V4 };
+        all(
+            &mut balancer,
+            &service(key, Scheduling::new(Scheduler::Rr), &[(to("10.0.0.1", 0), 1)]),
+        );
+        assert_eq!(ask("192.0.2.1", 80), 'a');
+        assert_eq!(ask("192.0.2.2", 80), 'a');
         assert_eq!(balancer.read().expect("read"), balancer.services);
     });
 }
