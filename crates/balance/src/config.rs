@@ -11,8 +11,10 @@ use standfast_types::{
 /// All virtual servers, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
-    /// Each with a name of its own.
+    /// Each with a name of its own. A key that two of them name belongs to the first.
     pub services: Vec<VirtualServer>,
+    /// `rs_init_notifies`: the state in which a real server starts is an event too.
+    pub report_initial: bool,
 }
 
 /// A `virtual_server`. All defaults are applied.

@@ -88,6 +88,35 @@ pub enum Order {
     Remove(ServerId),
 }
 
+impl Order {
+    /// The service that it is about.
+    #[must_use]
+    pub const fn service(&self) -> &ServiceName {
+        match self {
+            Self::Drain { server, .. } | Self::Disable(server) | Self::Enable(server) => {
+                &server.service
+            }
+            Self::Weight(server, _) | Self::Remove(server) => &server.service,
+            Self::Add(service, _) => service,
+        }
+    }
+
+    /// Where the server is that it is about; `None` for a new one that is known by name.
+    #[must_use]
+    pub const fn key(&self) -> Option<DestinationKey> {
+        match self {
+            Self::Drain { server, .. } | Self::Disable(server) | Self::Enable(server) => {
+                Some(server.key)
+            }
+            Self::Weight(server, _) | Self::Remove(server) => Some(server.key),
+            Self::Add(_, real) => match real.endpoint {
+                Endpoint::Address(key) => Some(key),
+                Endpoint::Host { .. } | Endpoint::Srv(_) => None,
+            },
+        }
+    }
+}
+
 /// What the brain wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -203,6 +232,8 @@ pub enum Cause {
     Order,
     /// The configuration: it is new, or goes.
     Configuration,
+    /// Its name stands for another address now.
+    Name,
     /// The daemon stops, and `omega` is set.
     Stop,
 }
@@ -240,5 +271,5 @@ pub struct ServerSnapshot {
     /// What each of its checks says; `None`: nothing yet.
     pub checks: Vec<(String, Option<Verdict>)>,
     /// What an operator did to it.
-    pub order: Option<Order>,
+    pub orders: Vec<Order>,
 }

@@ -2,7 +2,11 @@
 
 mod brain;
 mod config;
+mod facts;
 mod interface;
+mod outbox;
+mod server;
+mod service;
 mod table;
 
 pub use brain::Brain;

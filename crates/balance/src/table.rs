@@ -16,9 +16,18 @@ pub fn diff(now: &ServiceTable, wanted: &ServiceTable) -> Vec<ServiceChange> {
         changes.push(ServiceChange::RemoveService(*key));
     }
     for (key, wanted) in wanted {
-        diff_service(*key, now.get(key), wanted, same_in_kernel, &mut changes);
+        diff_service(*key, now.get(key), wanted, Comparison::Kernel, &mut changes);
     }
     changes
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// What a kernel's table has.
+    Kernel,
+    /// Everything.
+    Exact,
 }
 
 /// New destinations come before old ones go, so that there is always one that serves.
@@ -26,14 +35,14 @@ pub(crate) fn diff_service(
     key: ServiceKey,
     now: Option<&Service>,
     wanted: &Service,
-    same: fn(&Scheduling, &Scheduling) -> bool,
+    comparison: Comparison,
     changes: &mut Vec<ServiceChange>,
 ) {
     let none = BTreeMap::new();
     let destinations = now.map_or(&none, |now| &now.destinations);
     match now {
         None => changes.push(ServiceChange::AddService(key, wanted.scheduling.clone())),
-        Some(now) if !same(&now.scheduling, &wanted.scheduling) => {
+        Some(now) if comparison.differs(&now.scheduling, &wanted.scheduling) => {
             changes.push(ServiceChange::EditService(key, wanted.scheduling.clone()));
         }
         Some(_) => {}
@@ -64,9 +73,12 @@ pub(crate) fn diff_destination(
     }
 }
 
-fn same_in_kernel(one: &Scheduling, other: &Scheduling) -> bool {
-    one.scheduler == other.scheduler
-        && one.flags == other.flags
-        && one.one_packet == other.one_packet
-        && one.persistence == other.persistence
+impl Comparison {
+    fn differs(self, one: &Scheduling, other: &Scheduling) -> bool {
+        let closing = match self {
+            Self::Kernel => other.closing,
+            Self::Exact => one.closing,
+        };
+        *one != *other && (Scheduling { closing, ..one.clone() }) != *other
+    }
 }
