@@ -159,11 +159,13 @@ impl Server {
         true
     }
 
-    /// Looks at what is known of files and BFD sessions. Returns the checks that changed their mind.
-    pub(crate) fn look(&mut self, facts: &Facts) -> Vec<usize> {
+    /// Looks at what is known of files and BFD sessions. Returns the checks for which that is different,
+    /// and whether they changed their mind.
+    pub(crate) fn look(&mut self, facts: &Facts) -> Vec<(usize, bool)> {
         let mut changed = Vec::new();
         let checks = self.real.checks.iter().zip(&mut self.checks).enumerate();
         for (index, (check, state)) in checks {
+            let shift = state.shift;
             let verdict = match &check.kind {
                 Kind::Bfd(name) => facts.bfd(name).map(|up| match up {
                     true => Verdict::Good { weight: None },
@@ -186,9 +188,12 @@ impl Server {
                 | Kind::Mysql(_)
                 | Kind::Postgres(_) => continue,
             };
-            if verdict.is_some() && verdict != state.verdict {
+            let differs = verdict.is_some() && verdict != state.verdict;
+            if differs {
                 state.verdict = verdict;
-                changed.push(index);
+            }
+            if differs || shift != state.shift {
+                changed.push((index, differs));
             }
         }
         changed

@@ -21,7 +21,7 @@ impl Service {
     ) {
         let Some(server) = self.servers.get_mut(&key) else { return };
         if server.judge(index, verdict) {
-            self.decide(key, index, out);
+            self.decide(key, index, true, out);
             self.judge(out);
         }
     }
@@ -31,22 +31,24 @@ impl Service {
         let servers = self.servers.iter_mut();
         let changed: Vec<_> = servers
             .flat_map(|(&key, server)| {
-                server.look(facts).into_iter().map(move |index| (key, index))
+                server.look(facts).into_iter().map(move |(index, news)| (key, index, news))
             })
             .collect();
-        for (key, index) in changed {
-            self.decide(key, index, out);
+        for (key, index, news) in changed {
+            self.decide(key, index, news, out);
         }
         self.judge(out);
     }
 
-    /// A check has something new to say.
-    fn decide(&mut self, key: DestinationKey, index: usize, out: &mut Outbox) {
+    /// A check has changed its mind (`news`), or only what it adds to the weight.
+    fn decide(&mut self, key: DestinationKey, index: usize, news: bool, out: &mut Outbox) {
         let Some(server) = self.servers.get(&key) else { return };
         let Some((keyword, verdict)) = server.check(index) else { return };
         let (keyword, verdict) = (keyword.to_owned(), verdict.clone());
-        let check = self.check_id(key, index);
-        out.say(Event::Check { check, keyword: keyword.clone(), verdict: verdict.clone() });
+        if news {
+            let check = self.check_id(key, index);
+            out.say(Event::Check { check, keyword: keyword.clone(), verdict: verdict.clone() });
+        }
         self.restand(key, &Cause::Check(keyword, verdict), out);
     }
 
