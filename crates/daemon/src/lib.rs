@@ -14,6 +14,8 @@
 mod calendar;
 mod channel;
 mod command;
+#[expect(dead_code, reason = "the supervisor uses it with the pool process")]
+pub mod control;
 mod describe;
 mod dump;
 mod fifo;
