@@ -1,13 +1,15 @@
 //! Messages with a header of fixed size that says their length.
 
-/// So much of a message is kept.
-const KEPT: usize = 2048;
+/// So much of a message is enough for most.
+pub(super) const KEPT: usize = 2048;
 
-/// Bytes that become messages. What is behind the first two kilobytes of one is dropped.
+/// Bytes that become messages. What is behind the first bytes of a long one is dropped.
 #[derive(Debug)]
 pub(super) struct Frames<const HEADER: usize> {
     /// How many bytes follow a header; `None` when it is no header.
     measure: fn(&[u8; HEADER]) -> Option<usize>,
+    /// So much of a message is kept.
+    kept: usize,
     frame: Vec<u8>,
     /// Bytes of the last message that are still to come.
     dropped: usize,
@@ -23,8 +25,8 @@ pub(super) struct Frame<const HEADER: usize> {
 pub(super) struct Nonsense;
 
 impl<const HEADER: usize> Frames<HEADER> {
-    pub(super) const fn new(measure: fn(&[u8; HEADER]) -> Option<usize>) -> Self {
-        Self { measure, frame: Vec::new(), dropped: 0 }
+    pub(super) const fn new(measure: fn(&[u8; HEADER]) -> Option<usize>, kept: usize) -> Self {
+        Self { measure, kept, frame: Vec::new(), dropped: 0 }
     }
 
     /// The next message; the rest stays in `bytes`.
@@ -37,7 +39,7 @@ impl<const HEADER: usize> Frames<HEADER> {
                 None => HEADER,
                 Some((header, body)) => {
                     let Some(length) = (self.measure)(header) else { return Some(Err(Nonsense)) };
-                    let kept = length.min(KEPT);
+                    let kept = length.min(self.kept);
                     if body.len() >= kept {
                         let whole = Frame { header: *header, body: body.to_vec() };
                         self.dropped = length.saturating_sub(kept);
@@ -71,7 +73,8 @@ mod tests {
         };
         let all = [message(3), message(0), message(60_000), message(1)].concat();
         for size in [1, 7, 100_000] {
-            let mut frames = Frames::<2>::new(|header| Some(u16::from_be_bytes(*header).into()));
+            let mut frames =
+                Frames::<2>::new(|header| Some(u16::from_be_bytes(*header).into()), KEPT);
             let mut found = Vec::new();
             for mut piece in all.chunks(size) {
                 while let Some(Ok(Frame { body, .. })) = frames.next(&mut piece) {
@@ -81,7 +84,7 @@ mod tests {
             }
             assert_eq!(found, [3, 0, KEPT, 1]);
         }
-        let mut frames = Frames::<1>::new(|_| None);
+        let mut frames = Frames::<1>::new(|_| None, KEPT);
         assert!(matches!(frames.next(&mut &b"x"[..]), Some(Err(Nonsense))));
     }
 }

@@ -4,6 +4,7 @@ mod dns;
 mod echo;
 mod frames;
 mod http;
+mod http2;
 mod lines;
 mod mysql;
 mod postgres;
@@ -17,7 +18,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use standfast_types::Family;
 
-use crate::{Compiled, End, Failure, Good, Kind, Pattern, PatternError};
+use crate::{Compiled, End, Failure, Good, HttpProtocol, Kind, Pattern, PatternError};
 
 /// What all runs of a check have in common, made once: its words and its compiled patterns.
 #[derive(Debug)]
@@ -253,7 +254,13 @@ fn begin(prepared: &Arc<Prepared>, run: &Run) -> Begin {
         Kind::Http(http) => {
             let pattern = prepared.patterns.get(run.page).or(prepared.patterns.first());
             match pattern.cloned().flatten().transpose() {
-                Ok(pattern) => on(http::Http1::new(http, pattern, run)),
+                Ok(pattern) => match http.urls.get(run.page).or(http.urls.first()) {
+                    Some(url) if http.protocol == HttpProtocol::Http2 => {
+                        on(http2::Http2::new(http2::Page::new(http, url, pattern, run.server)))
+                    }
+                    Some(url) => on(http::Http1::new(http.protocol, url, pattern, run)),
+                    None => Begin::Over(Ok(())),
+                },
                 // Configurations have only patterns that compile.
                 Err(error) => Begin::Over(Err(Failure::said(error.to_string(), b""))),
             }
@@ -262,11 +269,10 @@ fn begin(prepared: &Arc<Prepared>, run: &Run) -> Begin {
         Kind::Dns(dns) => on(dns::Query::new(dns, run.random)),
         Kind::Udp(udp) => on((udp::Datagram::new(udp), udp.payload.clone())),
         Kind::Ping(_) => on(echo::Echo::new(Family::of(run.server.ip()), run.random)),
+        Kind::Grpc(grpc) => on(http2::Http2::new(http2::Grpc::new(grpc, run.server))),
         Kind::Redis(redis) => on(redis::Resp::new(redis)),
         Kind::Mysql(mysql) => Begin::On(Box::new(mysql::Login::new(mysql)), None),
         Kind::Postgres(postgres) => on(postgres::Startup::new(postgres)),
-        Kind::Tcp(_) | Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) | Kind::Grpc(_) => {
-            Begin::Over(Ok(()))
-        }
+        Kind::Tcp(_) | Kind::Misc(_) | Kind::Bfd(_) | Kind::File(_) => Begin::Over(Ok(())),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Step, Talk,
-    frames::{Frame, Frames},
+    frames::{Frame, Frames, KEPT},
 };
 use crate::{Failure, Mysql};
 
@@ -34,7 +34,7 @@ pub(super) struct Login {
 impl Login {
     pub(super) fn new(mysql: &Mysql) -> Self {
         let username = mysql.username.as_ref().map(|name| name.replace('\0', ""));
-        Self { username, greeted: false, frames: Frames::new(length_of) }
+        Self { username, greeted: false, frames: Frames::new(length_of, KEPT) }
     }
 
     fn packet(&mut self, number: u8, packet: &[u8]) -> Step {

@@ -2,7 +2,7 @@
 
 use super::{
     Step, Talk,
-    frames::{Frame, Frames},
+    frames::{Frame, Frames, KEPT},
 };
 use crate::{Failure, Postgres};
 
@@ -35,7 +35,7 @@ impl Startup {
         }
         let length = u32::try_from(body.len().saturating_add(4)).unwrap_or(0);
         let first = [&length.to_be_bytes()[..], &body].concat();
-        (Self { frames: Frames::new(length_of), messages: 0 }, first)
+        (Self { frames: Frames::new(length_of, KEPT), messages: 0 }, first)
     }
 }
 

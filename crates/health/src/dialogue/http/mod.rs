@@ -11,16 +11,16 @@ mod page;
 
 use std::sync::Arc;
 
+pub(super) use self::page::Page;
 use self::{
     body::{Body, Progress},
     head::Head,
-    page::Page,
 };
 use super::{Run, Step, Talk};
-use crate::{Compiled, Failure, Http, HttpProtocol, Url};
+use crate::{Compiled, Failure, HttpProtocol, Url};
 
 /// What keepalived calls itself, which access logs and filters know.
-const AGENT: &str = "KeepAliveClient";
+pub(super) const AGENT: &str = "KeepAliveClient";
 
 /// One request and its answer.
 #[derive(Debug)]
@@ -45,17 +45,20 @@ enum State {
 
 impl Http1 {
     /// The state, and the request.
-    pub(super) fn new(http: &Http, pattern: Option<Arc<Compiled>>, run: &Run) -> (Self, Vec<u8>) {
-        let keep = run.keep && http.protocol == HttpProtocol::Http11;
-        let url = http.urls.get(run.page).or(http.urls.first());
-        let request = url.map(|url| request(http.protocol, url, run, keep)).unwrap_or_default();
+    pub(super) fn new(
+        protocol: HttpProtocol,
+        url: &Url,
+        pattern: Option<Arc<Compiled>>,
+        run: &Run,
+    ) -> (Self, Vec<u8>) {
+        let keep = run.keep && protocol == HttpProtocol::Http11;
         let expected = Expected {
-            status: url.map(|url| url.status.clone()).unwrap_or_default(),
-            strict_end: url.is_some_and(|url| url.strict_end),
+            status: url.status.clone(),
+            strict_end: url.strict_end,
             keep,
-            page: Page::new(url.and_then(|url| url.digest), pattern),
+            page: Page::new(url.digest, pattern),
         };
-        (Self { expected, state: State::Head(Head::default()) }, request)
+        (Self { expected, state: State::Head(Head::default()) }, request(protocol, url, run, keep))
     }
 }
 
@@ -142,7 +145,7 @@ fn request(protocol: HttpProtocol, url: &Url, run: &Run, keep: bool) -> Vec<u8> 
 }
 
 /// As they are written: `200-299, 404`.
-fn ranges(ranges: &[(u16, u16)]) -> Arc<str> {
+pub(super) fn ranges(ranges: &[(u16, u16)]) -> Arc<str> {
     let words = ranges.iter().map(|&(low, high)| match low == high {
         true => low.to_string(),
         false => format!("{low}-{high}"),
