@@ -155,6 +155,14 @@ impl Transport {
     /// The group of VRRP over IPv6 (RFC 9568, section 5.1.2.2).
     pub const GROUP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
 
+    /// Whether adverts are sent to this address because it is a `unicast_peer`.
+    pub(crate) fn is_peer(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Multicast { .. } => false,
+            Self::Unicast { peers, .. } => peers.iter().any(|peer| peer.address == address),
+        }
+    }
+
     /// The group of a family.
     #[must_use]
     pub const fn group(family: Family) -> IpAddr {

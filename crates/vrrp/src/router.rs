@@ -184,7 +184,7 @@ impl Router {
             Input::Adopt if matches!(self.state, State::Init) => self.adopt(now),
             Input::Start | Input::Adopt => {}
             Input::Datagram(datagram) => self.handle_datagram(now, datagram),
-            Input::Priority(priority) => self.priority = priority,
+            Input::Priority(priority) => self.set_priority(now, priority),
             Input::Fault => self.fault(now),
             Input::Recover => {
                 if matches!(self.state, State::Fault) {
@@ -239,8 +239,14 @@ impl Router {
             (config.vrid, config.version),
             "another virtual router is another `Router`"
         );
+        // By what it had promised its peers until now.
+        self.step_down_if_late(now);
         let interval = config.advert_interval;
         self.auth.retain_senders(&config.transport);
+        self.old_checksum_peers.retain(|peer| config.transport.is_peer(*peer));
+        if config.preempt != self.config.preempt {
+            self.heed_outranked(now);
+        }
         self.config = config;
         match &mut self.state {
             State::Master(master) => {
@@ -258,6 +264,27 @@ impl Router {
             | State::Fault
             | State::Releasing(_)
             | State::Stopped => {}
+        }
+    }
+
+    fn set_priority(&mut self, now: Instant, priority: Priority) {
+        self.priority = priority;
+        if let State::Backup(Backup { outranked: Some(outranked), .. }) = &self.state
+            && outranked.priority >= priority.get()
+        {
+            self.heed_outranked(now);
+        }
+    }
+
+    /// The living master that we were about to take over from is one like any other from now on.
+    fn heed_outranked(&mut self, now: Instant) {
+        let adverts = self.config.down_timer_adverts;
+        if let State::Backup(backup) = &mut self.state
+            && let Some(master) = backup.outranked.take()
+        {
+            backup.timer = DownTimer { since: now, adverts, interval: master.interval };
+            backup.master = Some(master);
+            backup.preempt_at = None;
         }
     }
 
@@ -520,7 +547,11 @@ impl Router {
                 return;
             }
         };
-        if advert.old_checksum && self.old_checksum_peers.insert(advert.source) {
+        // Only peers are answered; anybody may make up others.
+        if advert.old_checksum
+            && self.config.transport.is_peer(advert.source)
+            && self.old_checksum_peers.insert(advert.source)
+        {
             let event = Event::OldChecksumPeer { source: advert.source };
             self.outputs.push_back(Output::Event(event));
         }
@@ -548,7 +579,7 @@ impl Router {
     fn advert_as_backup(&mut self, now: Instant, advert: Advert) {
         let State::Backup(backup) = &mut self.state else { return };
         let Advert { source, priority, interval, .. } = advert;
-        let heard = Heard { source, priority };
+        let heard = Heard { source, priority, interval };
         if priority == 0 {
             // Only the master's own good-bye counts: a loser of a split brain that leaves must not
             // make us impatient with the winner.
@@ -640,7 +671,7 @@ impl Router {
             if tie { Cause::Tie { source } } else { Cause::HigherPriority { source, priority } };
         self.become_backup(now, cause, self.config.down_timer_adverts);
         if let State::Backup(backup) = &mut self.state {
-            backup.master = Some(Heard { source, priority });
+            backup.master = Some(Heard { source, priority, interval });
             backup.timer.interval = interval;
         }
     }

@@ -42,6 +42,7 @@ pub(crate) struct DownTimer {
 pub(crate) struct Heard {
     pub(crate) source: IpAddr,
     pub(crate) priority: u8,
+    pub(crate) interval: AdvertInterval,
 }
 
 #[derive(Clone, Debug)]

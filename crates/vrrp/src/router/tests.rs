@@ -673,3 +673,80 @@ fn a_member_counts_its_master_as_alive_when_the_next_advert_is_due_however_few_m
         assert_eq!(bench.router.master_alive_until(), Some(until), "{adverts}");
     }
 }
+
+#[test]
+fn a_backup_whose_priority_falls_below_the_master_s_takes_nothing_over_from_it() {
+    let delay = Duration::from_millis(1700);
+    for preempt in [Preempt::After(delay), Preempt::Always] {
+        for fall_after in 0..40_u32 {
+            let mut bench = Bench::backup(Config { preempt, ..config(Version::V3) });
+            bench.input(Input::Priority(priority(150)));
+            let fall = SECOND * fall_after / 10;
+            for tick in 0..60_u32 {
+                if bench.state() == StateName::Master {
+                    break;
+                }
+                if SECOND * tick / 10 == fall {
+                    bench.input(Input::Priority(priority(50)));
+                }
+                if tick % 10 == 1 {
+                    bench.advert(LOWER, 100);
+                }
+                let outputs = bench.wait(SECOND / 10);
+                if SECOND * tick / 10 >= fall {
+                    assert_eq!(
+                        cause(&outputs),
+                        None,
+                        "{preempt:?} fell after {fall:?}, tick {tick}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reload_to_nopreempt_takes_nothing_over_from_a_living_master() {
+    for preempt in [Preempt::After(SECOND), Preempt::Always] {
+        let mut bench = Bench::backup(Config { preempt, ..config(Version::V3) });
+        bench.advert(LOWER, 50);
+        bench.wait(SECOND / 2);
+        let config = Config { preempt: Preempt::Never, ..bench.router.config().clone() };
+        bench.router.reconfigure(bench.now, config);
+        for _ in 0..10 {
+            bench.wait(SECOND / 2);
+            bench.advert(LOWER, 50);
+            bench.wait(SECOND / 2);
+            assert_eq!(bench.state(), StateName::Backup, "{preempt:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reload_does_not_excuse_a_master_that_was_frozen() {
+    let mut bench = Bench::master(config(Version::V3));
+    bench.now = bench.now + SECOND * 10;
+    bench
+        .router
+        .reconfigure(bench.now, Config { lower_prio_no_advert: true, ..config(Version::V3) });
+    let outputs = bench.drain();
+    assert!(matches!(cause(&outputs), Some(Cause::Late { .. })), "{outputs:?}");
+    assert!(
+        !outputs.iter().any(|output| matches!(output, Output::Advertise { .. })),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn made_up_senders_of_old_checksums_do_not_fill_the_memory() {
+    let peer = UnicastPeer { address: HIGHER, min_ttl: 0, max_ttl: 255 };
+    let transport = Transport::Unicast { peers: vec![peer], check_source: false, ttl: 255 };
+    let mut bench = Bench::backup(Config { transport, ..config(Version::V3) });
+    let old = Config { checksum: ChecksumMode::OldUnicast, ..bench.router.config().clone() };
+    let old = Router::new(old, Instant::ZERO);
+    for host in 1..=200 {
+        bench.advert_from(&old, v4(10, 0, 0, host), 100);
+    }
+    bench.advert_from(&old, HIGHER, 100);
+    assert_eq!(bench.router.old_checksum_peers, BTreeSet::from([HIGHER]));
+}
