@@ -142,19 +142,21 @@ impl World {
         Ok(leftovers.find(|(_, port)| fits(port.made_on, port.mac)).map(|(&index, _)| index))
     }
 
-    /// The parent must not answer for the addresses on its back, nor name them in its questions.
+    /// The parent must not name the addresses on its back in its questions: answers to those go up to their
+    /// interface, and the parent never hears them. Nor must it answer for those that have another MAC address.
     fn prepare_parent(&mut self, parent: IfIndex, kind: OwnLinkKind) -> Result<(), Error> {
-        if matches!(kind, OwnLinkKind::Ipvlan { .. }) {
-            return Ok(());
-        }
         if !self.own_links.originals.contains_key(&parent) {
             let original = Original {
                 index: parent,
                 arp_ignore: self.netlink.ipv4_setting(parent, Ipv4Setting::ArpIgnore)?,
                 arp_announce: self.netlink.ipv4_setting(parent, Ipv4Setting::ArpAnnounce)?,
             };
+            let least = match kind {
+                OwnLinkKind::Macvlan { .. } => 1,
+                OwnLinkKind::Ipvlan { .. } => 0,
+            };
             let settings = [
-                (Ipv4Setting::ArpIgnore, original.arp_ignore.max(1)),
+                (Ipv4Setting::ArpIgnore, original.arp_ignore.max(least)),
                 (Ipv4Setting::ArpAnnounce, original.arp_announce.max(2)),
             ];
             self.netlink.set_ipv4_settings(parent, &settings)?;
