@@ -355,6 +355,8 @@ impl Link {
     fn follow(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Transition { to: State::Up, .. } => self.standing = Standing::Up,
+            // We stop: that says nothing of the neighbour, and whoever follows it still serves.
+            SessionEvent::Transition { to: State::AdminDown, .. } => {}
             SessionEvent::Transition { from: State::Up, .. } => self.standing = Standing::Down,
             SessionEvent::Transition { .. }
             | SessionEvent::Agreed(_)

@@ -142,3 +142,17 @@ fn with_weight_it_changes_the_priority() {
     assert_eq!(priority(&two), 70);
     assert_eq!(two.instance().router.state, StateName::Master);
 }
+
+#[test]
+fn a_machine_that_stops_serves_on_beside_its_sessions_until_its_successor_is_there() {
+    let mut two = Two::new(0);
+    two.meet();
+    two.wait(Duration::from_secs(5));
+    assert_eq!(two.instance().router.state, StateName::Master);
+    two.brain.handle_input(two.now, Input::Release);
+    two.exchange();
+    // Anything that makes the brain look at its instances again.
+    let (index, address) = (ETH0, IpAddr::from([192, 0, 2, 7]));
+    two.brain.handle_input(two.now, Input::Address { index, address, ours: false });
+    assert!(two.instance().holds);
+}
