@@ -273,6 +273,7 @@ impl Brain {
             }
             Input::Address { index, address, ours } => {
                 self.statics.arrived(address);
+                self.arrived(index, address);
                 if self.world.set_address(index, address, ours) {
                     self.evaluate_address(now, index, address);
                 }
@@ -420,12 +421,27 @@ impl Brain {
         for (name, config) in wanted {
             self.create(now, name, config);
         }
+        self.keep_what_moves();
         self.reconfigure_groups(now, config.groups);
         self.update_blocked();
         self.evaluate(now);
         self.update_listeners();
         self.instances.schedule();
         self.keep_pace(now);
+    }
+
+    /// An address that one holder gives up and another has now stays where it is.
+    fn keep_what_moves(&mut self) {
+        let removes = |output: &Output| matches!(output, Output::RemoveAddress { .. });
+        if !self.outputs.iter().any(removes) {
+            return;
+        }
+        let instances = self.instances.values().flat_map(|instance| &instance.installed);
+        let held: BTreeSet<_> = instances.chain(self.statics.installed()).cloned().collect();
+        self.outputs.retain(|output| {
+            let Output::RemoveAddress { index, address } = output else { return true };
+            !held.contains(&(*index, address.clone()))
+        });
     }
 
     fn reconfigure_groups(&mut self, now: Instant, groups: Vec<crate::GroupConfig>) {
@@ -459,6 +475,7 @@ impl Brain {
         let old = &instance.config;
         let same_router = old.interface == config.interface
             && old.router.vrid == config.router.vrid
+            && old.router.family == config.router.family
             && old.router.version == config.router.version;
         if same_router {
             instance.reconfigure(now, config, &self.world, &mut self.outputs);
@@ -592,6 +609,15 @@ impl Brain {
                 self.outputs.push_back(Output::Emit(Event::File { name, value }));
             }
             self.evaluate(now);
+        }
+    }
+
+    fn arrived(&mut self, index: IfIndex, address: IpAddr) {
+        let dependents = Arc::clone(&self.dependents);
+        for &(slot, _) in dependents.holders(address) {
+            if let Some(instance) = self.instances.at_mut(slot) {
+                instance.left_out.remove(&(index, address));
+            }
         }
     }
 

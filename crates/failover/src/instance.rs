@@ -42,7 +42,9 @@ pub(crate) struct Instance {
     /// While letting go: the addresses that the successor has not announced yet.
     awaited: BTreeSet<(IpAddr, IfIndex)>,
     /// Where its addresses were installed: an interface may have another name by now.
-    installed: BTreeSet<(IfIndex, VirtualAddress)>,
+    pub(crate) installed: BTreeSet<(IfIndex, VirtualAddress)>,
+    /// Those with `no_track` that somebody removed: they are not renewed.
+    pub(crate) left_out: BTreeSet<Place>,
     /// Its routes and rules.
     pub(crate) routing: Routing,
     /// Announcements that wait for their turn (`vrrp_garp_interval`).
@@ -69,6 +71,7 @@ impl Instance {
             restored: 0,
             awaited: BTreeSet::new(),
             installed: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             routing: Routing::default(),
             queue: VecDeque::new(),
             queue_at: None,
@@ -195,10 +198,15 @@ impl Instance {
         if !self.holds() {
             return;
         }
-        let is_lost = |held: &&VirtualAddress| {
-            held.tracked && self.place(&held.interface, world) == Some(index)
-        };
+        let is_lost = |held: &&VirtualAddress| self.place(&held.interface, world) == Some(index);
         let Some(lost) = self.config.addresses.get(place).filter(is_lost).cloned() else { return };
+        if !lost.tracked {
+            // Neither its lease has ended nor has its interface taken it along.
+            if self.lease_end > now && world.state(index) == Some(true) {
+                self.left_out.insert((index, lost.prefix.address()));
+            }
+            return;
+        }
         self.restored = self.restored.saturating_add(1);
         let (lease_seconds, _) = self.lease(world);
         let prefix = lost.prefix;
@@ -354,6 +362,7 @@ impl Instance {
         let first = !self.holds();
         if first {
             self.raise(out);
+            self.left_out.clear();
             self.held_since = now;
             self.extra_at = self.config.extra_announcements.map(|extra| now + extra.interval);
         }
@@ -374,7 +383,7 @@ impl Instance {
             // An owner's address is the machine's own: it must not become a lease.
             let owned = self.config.router.priority.is_owner()
                 && world.is_foreign(index, address.prefix.address());
-            if !owned {
+            if !owned && !self.left_out.contains(&(index, address.prefix.address())) {
                 self.installed.insert((index, address.clone()));
                 let address = address.after(held);
                 out.push_back(Output::AddAddress { index, address, lease_seconds });

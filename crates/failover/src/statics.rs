@@ -81,6 +81,11 @@ impl Held {
         self.config.addresses.iter().map(|address| address.what.prefix.address()).collect()
     }
 
+    /// Where its addresses were installed.
+    pub(crate) const fn installed(&self) -> &BTreeSet<(IfIndex, VirtualAddress)> {
+        &self.installed
+    }
+
     /// From now on it ends with the last instance.
     pub(crate) const fn release(&mut self) {
         self.leaves = true;

@@ -569,3 +569,68 @@ fn a_backup_asks_nobody_and_contests_nothing() {
 }
 
 mod vmac;
+
+#[test]
+fn a_reload_to_the_other_family_is_another_virtual_router() {
+    let six = "fe80::2".parse().expect("an address");
+    let mut other = instance("V", 51, "fe80::100".parse().expect("an address"));
+    other.router.version = standfast_vrrp::Version::V3;
+    other.router.family = Family::V6;
+    other.router.transport = Transport::Multicast { group: Transport::GROUP6 };
+    let mut four = instance("V", 51, ADDRESS);
+    four.router.version = standfast_vrrp::Version::V3;
+    let mut machine = Machine::master(config(vec![four]));
+    machine.input(Input::Address { index: ETH0, address: six, ours: false });
+    machine.brain.reconfigure(machine.now, config(vec![other]));
+    let outputs = machine.drain();
+    let mixed = outputs.iter().any(|output| {
+        matches!(output, Output::Send { source, destination, .. } if Family::of(*source) != Family::of(*destination))
+    });
+    assert!(!mixed, "{outputs:?}");
+    assert_eq!(machine.state("V"), StateName::Backup, "it listens before it speaks");
+}
+
+#[test]
+fn an_untracked_address_that_somebody_deletes_is_not_renewed() {
+    let mut untracked = instance("V", 51, ADDRESS);
+    untracked.addresses[0].tracked = false;
+    let mut machine = Machine::master(config(vec![untracked]));
+    machine.input(Input::AddressGone { index: ETH0, address: ADDRESS });
+    assert_eq!(adds(&machine.wait(Duration::from_secs(3))), 0);
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: false });
+    assert_eq!(adds(&machine.wait(Duration::from_secs(3))), 8, "somebody wants it back");
+}
+
+#[test]
+fn an_untracked_address_whose_lease_ended_while_we_slept_comes_back() {
+    let mut untracked = instance("V", 51, ADDRESS);
+    untracked.addresses[0].tracked = false;
+    untracked.router.priority = Priority::OWNER;
+    let mut machine = Machine::started(config(vec![untracked]));
+    machine.now = machine.now + Duration::from_secs(10);
+    machine.input(Input::AddressGone { index: ETH0, address: ADDRESS });
+    assert!(adds(&machine.wait(Duration::from_secs(3))) > 0);
+}
+
+#[test]
+fn an_address_that_a_reload_moves_to_another_master_never_leaves_the_machine() {
+    let (a, b) = (v4(101), v4(102));
+    for (from, to) in [("V", "W"), ("W", "V")] {
+        let mut machine = Machine::master(config(vec![instance("V", 51, a), instance("W", 52, b)]));
+        assert_eq!(machine.state("W"), StateName::Master);
+        let shared = VirtualAddress::new(standfast_types::Prefix::host(ADDRESS), "eth0".into());
+        let with = |holder: &str| {
+            let mut both = vec![instance("V", 51, a), instance("W", 52, b)];
+            for one in both.iter_mut().filter(|one| one.name.as_str() == holder) {
+                one.addresses.push(shared.clone());
+            }
+            config(both)
+        };
+        machine.brain.reconfigure(machine.now, with(from));
+        machine.drain();
+        machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: true });
+        machine.brain.reconfigure(machine.now, with(to));
+        let outputs = machine.drain();
+        assert_eq!(removes(&outputs), 0, "from {from} to {to}: {outputs:?}");
+    }
+}
