@@ -17,6 +17,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 enum Key {
     Discarded(InstanceName, IpAddr, Discard),
     LowerPriority(InstanceName, IpAddr),
+    AddressList(InstanceName, IpAddr),
+    Interval(InstanceName, IpAddr),
     Restored(InstanceName, Prefix),
     Refused(InstanceName, IpAddr),
     Contested(InstanceName, IpAddr),
@@ -83,7 +85,11 @@ impl Key {
             | Self::Uncontested(name, _)
             | Self::RoutingRestored(name, _)
             | Self::RoutingRefused(name, _) => Some(name),
-            Self::Discarded(..) | Self::LowerPriority(..) | Self::Bfd(..) => None,
+            Self::Discarded(..)
+            | Self::LowerPriority(..)
+            | Self::AddressList(..)
+            | Self::Interval(..)
+            | Self::Bfd(..) => None,
         }
     }
 }
@@ -105,6 +111,12 @@ fn key(event: &Event) -> Option<Key> {
         }
         InstanceEvent::Election { event: Election::LowerPriorityHeard { source, .. }, .. } => {
             Some(Key::LowerPriority(name, *source))
+        }
+        InstanceEvent::Election { event: Election::AddressListDiffers { source }, .. } => {
+            Some(Key::AddressList(name, *source))
+        }
+        InstanceEvent::Election { event: Election::IntervalLearned { source, .. }, .. } => {
+            Some(Key::Interval(name, *source))
         }
         InstanceEvent::AddressRestored { address, .. } => Some(Key::Restored(name, *address)),
         InstanceEvent::AddressRefused { address, .. } => Some(Key::Refused(name, *address)),
@@ -172,6 +184,23 @@ mod tests {
         assert_eq!(flood.admit(Instant::ZERO, &restored("W", 1)), Some(0), "another instance");
         let later = Instant::ZERO + PERIOD;
         assert_eq!(flood.admit(later, &restored("V", 150)), Some(0));
+    }
+
+    #[test]
+    fn two_masters_of_different_intervals_do_not_fill_the_log() {
+        let mut flood = Flood::default();
+        let learned = |round: u8| {
+            let source = IpAddr::from([192, 0, 2, round % 2]);
+            let interval = standfast_types::AdvertInterval::DEFAULT;
+            let event = match round % 4 {
+                0 | 1 => Election::IntervalLearned { source, interval },
+                _ => Election::AddressListDiffers { source },
+            };
+            let kind = InstanceEvent::Election { event, faults: Vec::new() };
+            Event::Instance { name: "V".into(), kind }
+        };
+        let said = (0..200).filter(|&round| flood.admit(Instant::ZERO, &learned(round)).is_some());
+        assert_eq!(said.count(), 4);
     }
 
     #[test]
