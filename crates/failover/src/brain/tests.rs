@@ -568,6 +568,7 @@ fn a_backup_asks_nobody_and_contests_nothing() {
     assert!(!outputs.iter().any(|output| matches!(output, Output::Ask { .. } | Output::Emit(_))));
 }
 
+mod random;
 mod vmac;
 
 #[test]
