@@ -33,6 +33,12 @@ impl Channel {
 
     /// Sends, or keeps for [`Self::flush`] what the other side has no room for.
     pub(crate) fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        self.keep(message)?;
+        self.flush()
+    }
+
+    /// Keeps it for [`Self::flush`]: many messages then cost one write.
+    pub(crate) fn keep<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
         if self.outgoing.len() - self.sent > BACKLOG_LIMIT {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -43,7 +49,7 @@ impl Channel {
         }
         serde_json::to_writer(&mut self.outgoing, message)?;
         self.outgoing.push(b'\n');
-        self.flush()
+        Ok(())
     }
 
     /// Sends what is kept, as far as there is room.

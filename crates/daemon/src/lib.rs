@@ -14,6 +14,7 @@
 mod calendar;
 mod channel;
 mod command;
+mod commands;
 #[expect(dead_code, reason = "the supervisor uses it with the pool process")]
 pub mod control;
 mod describe;
@@ -33,6 +34,7 @@ mod notify;
 mod once;
 mod options;
 mod place;
+mod pool;
 mod processes;
 mod pulse;
 mod respawn;
@@ -43,5 +45,6 @@ mod status;
 mod supervisor;
 
 pub use options::Options;
+pub use pool::run as run_pool;
 pub use pulse::run as run_pulse;
-pub use supervisor::{PULSE_ARGUMENT, host_name, run};
+pub use supervisor::{POOL_ARGUMENT, PULSE_ARGUMENT, host_name, run};

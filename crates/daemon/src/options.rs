@@ -21,6 +21,10 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
     /// Where pulse's pid goes; else where that of keepalived's VRRP process goes.
     pub pulse_pid_file: Option<PathBuf>,
+    /// Where the pool's pid goes; else where that of keepalived's checker process goes.
+    pub pool_pid_file: Option<PathBuf>,
+    /// Whether servers are checked and balanced (`--vrrp` alone switches it off).
+    pub checks: bool,
     /// Whether VRRP runs at all (`--check` alone switches it off).
     pub vrrp: bool,
     /// Whether the BFD sessions of the file run (`--no_bfd` clears it).
@@ -56,6 +60,8 @@ impl Options {
             background: false,
             pid_file: None,
             pulse_pid_file: None,
+            pool_pid_file: None,
+            checks: true,
             vrrp: true,
             bfd: true,
             respawn: true,

@@ -7,19 +7,23 @@ use standfast_kernel::namespace::NetNs;
 
 use crate::Options;
 
-/// The pid files of the supervisor and of pulse.
+/// The pid files of the supervisor, of pulse and of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PidFiles {
     pub(crate) supervisor: PathBuf,
     pub(crate) pulse: PathBuf,
+    pub(crate) pool: PathBuf,
 }
 
 impl PidFiles {
-    /// Those that the command line names, else `/run/keepalived.pid` and `/run/vrrp.pid`; of one of
-    /// several daemons, in a directory of their own.
+    /// Those that the command line names, else `/run/keepalived.pid`, `/run/vrrp.pid` and
+    /// `/run/checkers.pid`; of one of several daemons, in a directory of their own.
     pub(crate) fn of(options: &Options, place: &Place) -> Self {
         let name = options.name.as_str();
-        let pulse = if name == "keepalived" { "vrrp" } else { "standfast-pulse" };
+        let (pulse, pool) = match name {
+            "keepalived" => ("vrrp", "checkers"),
+            _ => ("standfast-pulse", "standfast-pool"),
+        };
         let Place { namespace, instance, pid_directory } = place;
         let mut directory = PathBuf::from("/run");
         if namespace.is_some() || instance.is_some() || *pid_directory {
@@ -31,6 +35,7 @@ impl PidFiles {
         Self {
             supervisor: options.pid_file.clone().unwrap_or_else(|| file(name)),
             pulse: options.pulse_pid_file.clone().unwrap_or_else(|| file(pulse)),
+            pool: options.pool_pid_file.clone().unwrap_or_else(|| file(pool)),
         }
     }
 
@@ -62,7 +67,7 @@ mod tests {
     fn files(name: &str, place: &Place) -> (String, String) {
         let mut options = Options::foreground("/x".into());
         options.name = name.to_owned();
-        let PidFiles { supervisor, pulse } = PidFiles::of(&options, place);
+        let PidFiles { supervisor, pulse, pool: _ } = PidFiles::of(&options, place);
         (supervisor.display().to_string(), pulse.display().to_string())
     }
 

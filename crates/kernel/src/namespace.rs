@@ -45,6 +45,14 @@ impl NetNs {
         File::open(Path::new("/run/netns").join(name)).during("open a network namespace").map(Self)
     }
 
+    /// The namespace that a file stands for, such as `/proc/1/ns/net`.
+    ///
+    /// # Errors
+    /// `Gone` when there is no such file.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        File::open(path).during("open a network namespace").map(Self)
+    }
+
     /// The calling thread's network namespace.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ pub struct Ready {
     pub readable: bool,
     /// There is room to write; a connection that was being opened is open.
     pub writable: bool,
+    /// The other side has said all that it has to say.
+    pub ended: bool,
     /// It has failed, or both directions are closed.
     pub failed: bool,
 }
@@ -40,8 +42,9 @@ impl Ready {
         let (token, flags) = (event.data.u64(), event.flags);
         Self {
             token,
-            readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+            readable: flags.contains(EventFlags::IN),
             writable: flags.contains(EventFlags::OUT),
+            ended: flags.contains(EventFlags::RDHUP),
             failed: flags.intersects(EventFlags::ERR | EventFlags::HUP),
         }
     }
@@ -75,7 +78,7 @@ impl Registry {
     /// # Errors
     /// As [`Self::add`].
     pub fn add_edges(&self, descriptor: impl AsFd, token: u64) -> Result<(), Error> {
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(&self.0, descriptor, EventData::new_u64(token), flags)
             .during("wait for a descriptor")
     }
@@ -181,14 +184,16 @@ mod tests {
         let (near, mut far) = UnixStream::pair().expect("a socket pair");
         poll.registry().add_edges(&near, 9).expect("add");
         let mut ready = || poll.wait_ready(Some(Duration::ZERO)).expect("wait").collect::<Vec<_>>();
-        let room = Ready { token: 9, readable: false, writable: true, failed: false };
+        let none =
+            Ready { token: 9, readable: false, writable: false, ended: false, failed: false };
+        let room = Ready { writable: true, ..none };
         assert_eq!(ready(), [room]);
         assert_eq!(ready(), []);
         far.write_all(b"x").expect("there is room");
         assert_eq!(ready(), [Ready { readable: true, ..room }]);
         assert_eq!(ready(), [], "though nothing was read");
         drop(far);
-        assert_eq!(ready(), [Ready { readable: true, failed: true, ..room }]);
+        assert_eq!(ready(), [Ready { readable: true, ended: true, failed: true, ..room }]);
     }
 
     #[test]

@@ -42,6 +42,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -i, --config-id=ID           id for @id conditions in the configuration
   -p, --pid=FILE               pid file of the supervisor (/run/keepalived.pid)
   -r, --vrrp_pid=FILE          pid file of the VRRP process (/run/vrrp.pid)
+  -c, --checkers_pid=FILE      pid file of the process that checks servers (/run/checkers.pid)
   -s, --namespace=NAME         network namespace to run in
   -u, --umask=MASK             umask of files that are written
   -m, --core-dump              allow core files
@@ -51,7 +52,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -v, --version                version
   -h, --help                   this text
 
-Accepted, and said at start to be without effect in this version: -a -A -b -c -e -g -I -L -M -O -V -x.
+Accepted, and said at start to be without effect in this version: -a -A -b -e -g -I -L -M -O -V -x.
 ";
 
 /// What the options ask for.
@@ -128,6 +129,9 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('r') | Arg::Long("vrrp_pid") => {
                 options.pulse_pid_file = Some(parser.value()?.into());
             }
+            Arg::Short('c') | Arg::Long("checkers_pid") => {
+                options.pool_pid_file = Some(parser.value()?.into());
+            }
             Arg::Short('e') | Arg::Long("all-config") => options.include_check = true,
             Arg::Short('s') | Arg::Long("namespace") => {
                 options.namespace = Some(parser.value()?.string()?);
@@ -172,6 +176,7 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
         }
     }
     options.vrrp = vrrp_only || !checks_only;
+    options.checks = checks_only || !vrrp_only;
     Ok(match test {
         Some(log) => {
             let Options { file, config_id, include_check, .. } = options;
@@ -222,12 +227,6 @@ pub enum Takes {
 
 /// Options of keepalived that do nothing here, and what the operator is told.
 pub const INACTIVE: &[Inactive] = &[
-    inactive(
-        Some('c'),
-        "checkers_pid",
-        Takes::Value,
-        "health checks are not active in this version",
-    ),
     inactive(Some('b'), "bfd_pid", Takes::Value, "BFD runs in the VRRP process"),
     inactive(Some('x'), "snmp", Takes::Nothing, "SNMP is not active in this version"),
     inactive(Some('A'), "snmp-agent-socket", Takes::Value, "SNMP is not active in this version"),
@@ -349,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_said_and_its_value_is_not_taken_for_a_word() {
-        let options = run(&["-x", "-c", "/run/c.pid", "-R", "-S", "3"]);
+        let options = run(&["-x", "-b", "/run/b.pid", "-R", "-S", "3"]);
         assert_eq!(options.inactive.len(), 2);
         assert_eq!(options.syslog, Some(19));
         assert!(!options.respawn);
@@ -369,6 +368,7 @@ mod tests {
     fn checks_only_means_no_vrrp() {
         assert!(!run(&["-C"]).vrrp);
         assert!(run(&["-C", "-P"]).vrrp);
+        assert!(run(&["-C"]).checks && !run(&["-P"]).checks && run(&[]).checks);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::{
     process::ExitCode,
 };
 
-use standfast_daemon::PULSE_ARGUMENT;
+use standfast_daemon::{POOL_ARGUMENT, PULSE_ARGUMENT};
 
 pub use cli::command;
 pub use keepalived::{INACTIVE, Inactive, Takes, USAGE};
@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
         .unwrap_or_default();
     let result = match env::args().nth(1).as_deref() {
         Some(PULSE_ARGUMENT) => standfast_daemon::run_pulse(&name),
+        Some(POOL_ARGUMENT) => standfast_daemon::run_pool(&name),
         Some(word) if word == standfast_lab::HELPER_ARGUMENT => {
             standfast_lab::help(env::args_os().skip(2))
         }

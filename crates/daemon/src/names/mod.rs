@@ -95,6 +95,12 @@ impl Names {
         self.followed.get(endpoint).map_or(&[], Vec::as_slice)
     }
 
+    /// All that is known.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Endpoint, &[Resolved])> {
+        let known = self.followed.iter().filter(|(_, resolved)| !resolved.is_empty());
+        known.map(|(endpoint, resolved)| (endpoint, resolved.as_slice()))
+    }
+
     /// Becomes readable when there is a report.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.running.as_ref().map(|running| running.bell.as_fd())

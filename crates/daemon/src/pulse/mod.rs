@@ -4,7 +4,7 @@
 mod agenda;
 mod bfd;
 mod lateness;
-mod pace;
+pub(crate) mod pace;
 mod routing;
 mod secondaries;
 mod source;

@@ -9,14 +9,14 @@ use standfast_kernel::process::{
 
 /// Its real-time priority, and how far that may rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     realtime: u8,
     auto: Option<AutoPriority>,
 }
 
 impl Pace {
     /// Takes what the file asks for. What was refused, in words.
-    pub(super) fn take(running: &Running, realtime: Option<u8>) -> (Self, Vec<String>) {
+    pub(crate) fn take(running: &Running, realtime: Option<u8>) -> (Self, Vec<String>) {
         let Running { name, cpus, realtime_limit, auto_priority, .. } = running;
         let name = name.as_ref().map(|name| set_name(name));
         let cpus = (!cpus.is_empty()).then(|| set_processors(cpus));
@@ -27,7 +27,7 @@ impl Pace {
     }
 
     /// Whether it may still rise.
-    pub(super) fn is_automatic(&self) -> bool {
+    pub(crate) fn is_automatic(&self) -> bool {
         self.auto.is_some_and(|auto| self.realtime < auto.max)
     }
 
@@ -42,7 +42,7 @@ impl Pace {
     }
 
     /// As [`Self::late`], and does it. What to say of it.
-    pub(super) fn hurry(&mut self, by: Duration) -> Option<String> {
+    pub(crate) fn hurry(&mut self, by: Duration) -> Option<String> {
         let priority = self.late(by)?;
         let millis = by.as_millis();
         Some(match set_realtime(Realtime::RoundRobin, priority) {

@@ -1,6 +1,7 @@
 //! The supervisor: reads the configuration, watches over pulse, runs every script, writes the log.
 
 mod configuration;
+mod pool;
 mod ready;
 mod start;
 
@@ -10,10 +11,12 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
+use standfast_balance::Input;
 use standfast_conf::{Command, Marker, Once, Supervision, TrackedFile};
 use standfast_failover::{Event, InstanceSnapshot, ProcessConfig, ProcessInput};
 use standfast_kernel::{
     clock,
+    namespace::NetNs,
     process::{
         self, Launch, Pid, PidFile,
         signal::{self, SignalFd},
@@ -38,6 +41,7 @@ use crate::{
     notify::Notifications,
     once,
     place::{self, PidFiles},
+    pool::ToPool,
     processes::Processes,
     respawn::Respawn,
     scripts::{Action, Scripts},
@@ -47,6 +51,8 @@ use crate::{
 
 use configuration::Configuration;
 pub use configuration::host_name;
+use pool::Office;
+pub use pool::POOL_ARGUMENT;
 use start::notify_of;
 pub use start::{PULSE_ARGUMENT, run};
 
@@ -63,6 +69,9 @@ struct Supervisor {
     signals: SignalFd,
     timer: clock::Timer,
     pulse: Pulse,
+    office: Office,
+    /// The network namespace that we were started in.
+    origin: Option<NetNs>,
     respawn: Respawn,
     scripts: Scripts,
     files: Files,
@@ -109,11 +118,12 @@ impl Supervisor {
     fn run(&mut self) -> anyhow::Result<u8> {
         self.run_once("startup_script", |supervision| supervision.startup.as_ref());
         self.open_fifos();
+        self.follow_files(&self.configuration.model.files.clone());
         if self.options.vrrp {
-            self.follow_files(&self.configuration.model.files.clone());
             self.follow_processes(&self.configuration.model.failover.processes.clone());
         }
         self.start_pulse(Default::default(), Default::default())?;
+        self.start_pool();
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
             self.wait()?;
@@ -122,6 +132,8 @@ impl Supervisor {
             }
             self.receive_signals();
             self.receive_events();
+            self.receive_pool();
+            self.receive_names();
             self.fifos.flush();
             let findings = self.files.receive(clock::now());
             self.report_files(findings);
@@ -131,10 +143,11 @@ impl Supervisor {
             self.handle_timers()?;
             self.start_notifications();
         }
-        for pid in self.scripts.running() {
+        for pid in self.scripts.running().chain(self.office.commands.running()) {
             let _ = process::kill_group(pid, signal::SIGKILL);
         }
         let _ = fs::remove_file(&self.pid_files.pulse);
+        let _ = fs::remove_file(&self.pid_files.pool);
         self.run_once("shutdown_script", |supervision| supervision.shutdown.as_ref());
         self.log.info("stopped");
         Ok(self.exit_code)
@@ -166,7 +179,8 @@ impl Supervisor {
         let fifos = self.fifos.next_deadline();
         let files = self.files.next_deadline();
         let processes = self.processes.next_deadline();
-        let all = [pulse, stop, scripts, files, processes, notifications, fifos];
+        let pool = self.office.next_deadline();
+        let all = [pulse, pool, stop, scripts, files, processes, notifications, fifos];
         all.into_iter().flatten().min()
     }
 
@@ -180,6 +194,14 @@ impl Supervisor {
             let flags = if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(channel, flags));
         }
+        fds.extend(self.office.channel().map(|channel| {
+            let backlog = channel.has_backlog();
+            PollFd::new(
+                channel,
+                if backlog { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN },
+            )
+        }));
+        fds.extend(self.office.names.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.files.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.processes.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.mailer.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
@@ -247,6 +269,10 @@ impl Supervisor {
     fn handle_exit(&mut self, pid: Pid, status: ExitStatus) {
         if matches!(&self.pulse, Pulse::Running { pid: pulse, .. } if *pulse == pid) {
             self.pulse_ended(status);
+        } else if self.office.is(pid) {
+            self.pool_ended(status);
+        } else if self.check_ended(pid, status) {
+            // The pool was told.
         } else if let Some((name, success)) = self.scripts.ended(pid, status.success()) {
             if !success {
                 self.log.detail(&format!("script {name}: {status}"));
@@ -297,6 +323,11 @@ impl Supervisor {
 
     /// All is told; those who are told may have a moment for it.
     fn bid_farewell(&mut self, now: Instant) {
+        // The addresses are gone: nobody is served any more.
+        self.release_pool(now);
+        if !self.office.is_gone() {
+            return;
+        }
         self.fifos.close(now);
         self.stop = Stop::Farewell(now + FAREWELL);
     }
@@ -342,10 +373,17 @@ impl Supervisor {
         }
     }
 
-    /// The elections have begun.
+    /// The elections have begun, and the kernel has our services, or can't have them.
     fn ready(&mut self) {
+        if self.pulse_is_starting() || self.pool_is_starting() {
+            return;
+        }
         ready::tell_systemd("READY=1");
         start::finish(self.launch.take(), 0);
+    }
+
+    fn pulse_is_starting(&self) -> bool {
+        !self.ever_ran && !matches!(self.pulse, Pulse::Unwanted)
     }
 
     fn handle_event(&mut self, event: &Event, suppressed: u64, late: Duration) {
@@ -354,6 +392,7 @@ impl Supervisor {
             words.push_str(&late);
         }
         self.board.handle_event(event, &words);
+        self.forward_to_pool(event);
         if suppressed > 0 {
             words.push_str(&format!(" ({suppressed} more in the last minute)"));
         }
@@ -412,6 +451,7 @@ impl Supervisor {
                 self.handle_script(now, action);
             }
         }
+        self.handle_pool_timers(now);
         for (pid, overdue) in self.fifos.overdue(now) {
             end(pid, overdue);
         }
@@ -493,14 +533,11 @@ impl Supervisor {
         self.notifications.hurry(clock::now());
         ready::tell_systemd("STOPPING=1");
         let now = clock::now();
-        self.stop = match self.pulse {
-            Pulse::Running { .. } => Stop::Asked(now),
-            Pulse::Unwanted | Pulse::Waiting(_) | Pulse::Gone => {
-                self.bid_farewell(now);
-                return;
-            }
-        };
-        self.send(&ToPulse::Release);
+        self.stop = Stop::Asked(now);
+        match self.pulse {
+            Pulse::Running { .. } => self.send(&ToPulse::Release),
+            Pulse::Unwanted | Pulse::Waiting(_) | Pulse::Gone => self.bid_farewell(now),
+        }
     }
 
     fn follow_files(&mut self, files: &[TrackedFile]) {
@@ -511,7 +548,10 @@ impl Supervisor {
     fn report_files(&mut self, findings: Vec<Finding>) {
         for finding in findings {
             match finding {
-                Finding::Value(name, value) => self.send(&ToPulse::File { name, value }),
+                Finding::Value(name, value) => {
+                    self.tell_pool(&ToPool::Input(Input::File(name.clone(), value)));
+                    self.send(&ToPulse::File { name, value });
+                }
                 Finding::Complaint(text) => self.log.warning(&text),
             }
         }
@@ -562,15 +602,16 @@ impl Supervisor {
             return;
         };
         self.log.info(&format!("{path} reloaded"));
+        self.follow_files(&new.model.files);
         if self.options.vrrp {
             self.scripts.reconfigure(clock::now(), new.model.scripts.clone());
             // Before the configuration that follows them.
-            self.follow_files(&new.model.files);
             self.follow_processes(&new.model.failover.processes);
             self.notifications.reconfigure(notify_of(&new.model));
         }
         self.send(&ToPulse::Reload(new.model.failover.clone()));
         self.configuration = new;
+        self.reload_pool();
         self.open_fifos();
         if self.configuration.model.global.fifos.states_on_reload {
             for news in self.board.news().collect::<Vec<_>>() {

@@ -10,13 +10,14 @@ use std::{
 use standfast_conf::{Model, Notify};
 use standfast_kernel::{
     clock,
+    namespace::NetNs,
     process::{self, Launch, Output, PidFile, PidFileError, ProcessGroup, Spawn, spawn},
     syslog::Syslog,
 };
 use standfast_types::{InstanceName, Instant};
 
 use super::{
-    Pulse, Stop, Supervisor,
+    Office, Pulse, Stop, Supervisor,
     configuration::{self, Configuration},
 };
 use crate::{
@@ -65,6 +66,8 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
         ));
     }
     let place = configuration.model.global.place.clone();
+    // We may leave it now, and `net_namespace_ipvs` may want it.
+    let origin = NetNs::current().ok();
     if let Err(error) = place::enter(&place) {
         let name = place.namespace.unwrap_or_default();
         log.error(&format!("network namespace {name}: {error}; not started"));
@@ -101,7 +104,10 @@ pub fn run(options: Options) -> anyhow::Result<u8> {
     if let Some(mask) = options.umask.or(supervision.umask) {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
     }
-    Supervisor::new(options, configuration, log, launch, (pid_files, pid_file))?.run()
+    let files = (pid_files, pid_file);
+    let mut supervisor = Supervisor::new(options, configuration, log, launch, files)?;
+    supervisor.origin = origin;
+    supervisor.run()
 }
 
 /// Lets the process in the foreground end.
@@ -134,6 +140,8 @@ impl Supervisor {
             signals,
             timer: clock::Timer::new()?,
             pulse: Pulse::Gone,
+            office: Office::default(),
+            origin: None,
             respawn: Respawn::default(),
             scripts,
             files: Files::default(),

@@ -103,6 +103,17 @@ impl Monitor {
         Ok(Self { socket, buffer: vec![0; DATAGRAM], queue: VecDeque::new() })
     }
 
+    /// As [`Self::open`], for changes of addresses alone; those with our tag are reported too, with every
+    /// renewal.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_addresses() -> Result<Self, Error> {
+        let groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+        let socket = netlink_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None, groups)?;
+        Ok(Self { socket, buffer: vec![0; DATAGRAM], queue: VecDeque::new() })
+    }
+
     /// The next change; `None` when there is none now.
     ///
     /// # Errors
