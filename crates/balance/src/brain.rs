@@ -267,31 +267,32 @@ impl Brain {
             self.drains.insert((at, ServerId { service: name.clone(), key }));
         }
         let after = service.subjects();
-        self.depend(&name, &subjects, &after);
+        self.depend(&name, &after);
+        self.forget(&name, subjects.difference(&after).cloned());
     }
 
-    /// A service depends on other things than before.
-    fn depend(
-        &mut self,
-        name: &ServiceName,
-        before: &BTreeSet<Subject>,
-        after: &BTreeSet<Subject>,
-    ) {
-        for subject in after.difference(before) {
+    /// A service depends on these things from now on.
+    fn depend(&mut self, name: &ServiceName, subjects: &BTreeSet<Subject>) {
+        for subject in subjects {
             let dependents = self.dependents.entry(subject.clone()).or_default();
             if let (true, Subject::Name(endpoint)) = (dependents.is_empty(), subject) {
                 self.out.push(Output::Resolve(endpoint.clone()));
             }
             dependents.insert(name.clone());
         }
-        for subject in before.difference(after) {
-            let Some(dependents) = self.dependents.get_mut(subject) else { continue };
+    }
+
+    /// And not on these any more. What a name stands for is forgotten when nobody asks any more, so others
+    /// have to depend on theirs before.
+    fn forget(&mut self, name: &ServiceName, subjects: impl IntoIterator<Item = Subject>) {
+        for subject in subjects {
+            let Some(dependents) = self.dependents.get_mut(&subject) else { continue };
             dependents.remove(name);
             if dependents.is_empty() {
-                self.dependents.remove(subject);
+                self.dependents.remove(&subject);
                 if let Subject::Name(endpoint) = subject {
-                    self.facts.names.remove(endpoint);
-                    self.out.push(Output::EndResolve(endpoint.clone()));
+                    self.facts.names.remove(&endpoint);
+                    self.out.push(Output::EndResolve(endpoint));
                 }
             }
         }

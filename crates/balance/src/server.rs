@@ -246,12 +246,14 @@ impl Server {
     /// What the kernel gets of it. With `relieved` another server serves in its place.
     pub(crate) fn destination(&self, wish: &Wish, relieved: bool) -> Option<Destination> {
         let Standing { up, weight, open } = self.standing;
-        let weight = match wish.hold {
-            Some(Hold::Drained | Hold::Removed) => return None,
-            _ if up && !open => 0,
-            _ if up && !relieved => weight,
-            _ if self.real.inhibit => 0,
-            _ => return None,
+        if matches!(wish.hold, Some(Hold::Drained | Hold::Removed)) {
+            return None;
+        }
+        let weight = match (up, open, relieved) {
+            (true, false, _) => 0,
+            (true, true, false) => weight,
+            (true, true, true) | (false, ..) if self.real.inhibit => 0,
+            (true, true, true) | (false, ..) => return None,
         };
         Some(Destination {
             weight,

@@ -67,23 +67,39 @@ impl Service {
         service
     }
 
-    /// Another configuration for the same service; [`Self::reshape`] is to follow. Returns whether
-    /// anything is different.
-    pub(crate) fn configure(&mut self, mut config: VirtualServer, facts: &Facts) -> bool {
+    /// Whether it is configured so.
+    pub(crate) fn is(&self, config: &VirtualServer) -> bool {
+        let VirtualServer {
+            name,
+            keys,
+            transport,
+            scheduling,
+            servers,
+            sorry,
+            quorum,
+            hysteresis,
+            omega,
+            active,
+            suspend,
+        } = config;
+        let own = &self.config;
+        own.name == *name
+            && own.keys == *keys
+            && own.transport == *transport
+            && own.scheduling == *scheduling
+            && self.real.iter().map(AsRef::as_ref).eq(servers)
+            && own.sorry == *sorry
+            && (own.quorum, own.hysteresis, own.omega) == (*quorum, *hysteresis, *omega)
+            && own.active == *active
+            && own.suspend == *suspend
+    }
+
+    /// Another configuration for the same service; [`Self::reshape`] is to follow.
+    pub(crate) fn configure(&mut self, mut config: VirtualServer, facts: &Facts) {
         let servers = std::mem::take(&mut config.servers);
-        if config == self.config && self.real.iter().map(AsRef::as_ref).eq(&servers) {
-            return false;
-        }
-        let mut known: BTreeMap<Endpoint, Arc<RealServer>> =
-            self.real.drain(..).map(|real| (real.endpoint.clone(), real)).collect();
-        let keep = |server: RealServer| match known.remove(&server.endpoint) {
-            Some(known) if *known == server => known,
-            _ => Arc::new(server),
-        };
-        self.real = servers.into_iter().map(keep).collect();
+        self.real = servers.into_iter().map(Arc::new).collect();
         self.config = config;
         self.here = self.is_here(facts);
-        true
     }
 
     /// What it depends on.

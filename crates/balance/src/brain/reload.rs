@@ -15,11 +15,16 @@ impl Brain {
         self.report_initial = report_initial;
         let mut gone = std::mem::take(&mut self.services);
         let mut touched = BTreeSet::new();
+        let mut before = Vec::new();
         self.order.clear();
         for config in distinct(services) {
             let name = config.name.clone();
             let service = match gone.remove(&name) {
-                Some(service) => self.change(service, config, &mut touched),
+                Some(service) if service.is(&config) => service,
+                Some(service) => {
+                    before.push((name.clone(), service.subjects()));
+                    self.change(service, config, &mut touched)
+                }
                 None => self.create(config, &mut touched),
             };
             self.order.push(name.clone());
@@ -27,11 +32,15 @@ impl Brain {
         }
         for (name, mut service) in gone {
             touched.extend(service.config.keys.iter().copied());
-            self.depend(&name, &service.subjects(), &BTreeSet::new());
+            before.push((name.clone(), service.subjects()));
             service.dissolve(&mut self.out);
             if !service.orders.is_empty() {
                 self.parked.insert(name, service.orders);
             }
+        }
+        for (name, subjects) in before {
+            let after = self.services.get(&name).map(Service::subjects).unwrap_or_default();
+            self.forget(&name, subjects.difference(&after).cloned());
         }
         self.own();
         if self.out.running {
@@ -44,8 +53,7 @@ impl Brain {
         touched.extend(config.keys.iter().copied());
         let orders = self.parked.remove(&config.name).unwrap_or_default();
         let mut service = Service::new(config, orders, &self.facts);
-        let name = service.config.name.clone();
-        self.depend(&name, &BTreeSet::new(), &service.subjects());
+        self.depend(&service.config.name, &service.subjects());
         service.reshape(&self.facts, &Cause::Configuration, self.report_initial, &mut self.out);
         if self.out.running {
             service.found(None, &mut self.out);
@@ -59,15 +67,12 @@ impl Brain {
         config: VirtualServer,
         touched: &mut BTreeSet<ServiceKey>,
     ) -> Service {
-        let (keys, subjects) = (service.config.keys.clone(), service.subjects());
-        if service.configure(config, &self.facts) {
-            touched.extend(keys.into_iter().chain(service.config.keys.iter().copied()));
-            let name = service.config.name.clone();
-            self.depend(&name, &subjects, &service.subjects());
-            service.reshape(&self.facts, &Cause::Configuration, self.report_initial, &mut self.out);
-            service.wake(&self.facts, &mut self.out);
-            service.judge(&mut self.out);
-        }
+        touched.extend(service.config.keys.iter().chain(&config.keys).copied());
+        service.configure(config, &self.facts);
+        self.depend(&service.config.name, &service.subjects());
+        service.reshape(&self.facts, &Cause::Configuration, self.report_initial, &mut self.out);
+        service.wake(&self.facts, &mut self.out);
+        service.judge(&mut self.out);
         service
     }
 
