@@ -1,7 +1,10 @@
 //! The balancing brain from outside.
 #![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
-    reason = "each test looks at one kind of what comes out"
+    reason = "tests say what went wrong by failing, and each looks at one kind of what comes out"
 )]
 
 mod kernel;
