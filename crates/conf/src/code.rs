@@ -71,6 +71,7 @@ codes! {
     Placeholder = 212, "A placeholder of a template seems to be left in.";
     UnknownOption = 213, "The word is no option of the line that it stands in; it is ignored.";
     SetTwice = 214, "A keyword that takes one value stands more than once in a block, with different values. All but one of them are lost.";
+    OwnWord = 215, "Standfast knows the word and keepalived does not: it would skip what stands there.";
     BadState = 301, "`state` knows MASTER and BACKUP; anything else means BACKUP.";
     NoPreemptAsMaster = 302, "`nopreempt` and `preempt_delay` have no effect with `state MASTER`.";
     AddressOwner = 303, "Priority 255 means that the address belongs to this machine: it takes the address at once, and no tracker's weight changes its priority.";
@@ -172,6 +173,10 @@ codes! {
     OddDigits = 542, "Two hexadecimal digits make a byte; one is left over.";
     DomainName = 543, "DNS names are at most 253 bytes of labels of 1 to 63 bytes.";
     ActiveOn = 544, "A service shall be active where an instance is master, and there is no such instance.";
+    WeightIgnored = 545, "Real servers have different weights, and the scheduler heeds none.";
+    Granularity = 546, "The granularity of an IPv4 service is a number; keepalived takes only masks for what they seem to be.";
+    PlaneCannot = 547, "The file asks for nftables, and for what only IPVS can do.";
+    ServerIsService = 548, "A real server has an address that moves between the directors: connections come back to the director.";
     WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
     NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
     IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";

@@ -43,6 +43,7 @@ impl Model {
         for instance in &mut model.failover.instances {
             instance.router.authentication = instance.router.authentication.masked();
         }
+        model.pool.mask_secrets();
         model
     }
 }

@@ -1,9 +1,13 @@
 //! Pools of servers: what the process that checks and balances is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use standfast_balance::{Config, Endpoint};
+use standfast_health::{Check, Kind, Redis};
 use standfast_types::{
     Command, Family, InstanceName, ServiceKey, ServiceName, SyncDaemon, Timeouts,
 };
@@ -45,8 +49,27 @@ pub struct Pool {
     pub no_swap: bool,
     /// `no_checker_emails`: mails about servers, not about each of their checks.
     pub no_check_mails: bool,
-    /// `rs_init_notifies`: scripts and FIFOs are told also how each server starts.
-    pub init_notifies: bool,
+}
+
+/// What stands in place of a secret.
+const MASK: &str = "********";
+
+impl Pool {
+    /// Hides passwords, before it is shown.
+    pub(crate) fn mask_secrets(&mut self) {
+        if let Some(password) = &mut self.identity.password {
+            MASK.clone_into(password);
+        }
+        let servers = self.balance.services.iter_mut().flat_map(|service| &mut service.servers);
+        for check in servers.flat_map(|server| &mut server.checks) {
+            let Kind::Redis(redis) = &check.kind else { continue };
+            if redis.password.is_some() {
+                let redis = Redis { password: Some(MASK.into()), ..(**redis).clone() };
+                *check =
+                    Arc::new(Check { kind: Kind::Redis(Box::new(redis)), ..(**check).clone() });
+            }
+        }
+    }
 }
 
 /// What balances.

@@ -1,6 +1,6 @@
 //! What virtual servers come to in the model.
 
-#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod support;
 
@@ -138,4 +138,12 @@ fn a_mark_takes_the_family_of_its_servers_and_keeps_ports_for_checks() {
     assert_eq!(target.port, Some(80));
     let named = marked(" ip_family inet6\n lb_kind TUN\n real_server 192.0.2.7 80 {\n }");
     assert_eq!(named.keys, [ServiceKey::Mark { mark: 7, family: Family::V6 }]);
+}
+
+#[test]
+fn passwords_are_not_shown() {
+    let text = "SSL {\n password opensesame\n}\nvirtual_server 192.0.2.1 6379 {\n protocol TCP\n real_server 10.0.0.1 {\n REDIS_CHECK {\n password opensesame\n }\n }\n}\n";
+    let model = model(text);
+    assert!(format!("{model:?}").contains("opensesame"));
+    assert!(!format!("{:?}", model.without_secrets()).contains("opensesame"));
 }

@@ -54,6 +54,7 @@ pub(crate) fn lint(
     weight::lint(model, origins, diagnostics);
     command::lint(commands, model.global.script_security, files, sources, diagnostics);
     pool::service::lint(tree, model, origins, diagnostics);
+    pool::plane::lint(tree, model, diagnostics);
     let instances = view::instances(tree, model, origins);
     let view = view::View { tree, model, origins, commands, instances: &instances };
     host::lint(view, options, diagnostics);

@@ -1,4 +1,5 @@
-//! Keywords that are known and not active: said once each, with what is inside them checked.
+//! Keywords that are known and not active, or not known to keepalived: said once each, with what is
+//! inside them checked.
 
 use super::Lowering;
 use crate::{
@@ -86,7 +87,8 @@ impl Announced {
             Status::Announced { vital: true } => {
                 (Code::NotActive, Severity::Warning, "is accepted, not active in this version")
             }
-            Status::Active | Status::Announced { vital: false } | Status::ManualOnly => {
+            Status::Active => (Code::OwnWord, Severity::Note, "is not known to keepalived"),
+            Status::Announced { vital: false } | Status::ManualOnly => {
                 (Code::NotActive, Severity::Note, "is accepted, not active in this version")
             }
         };
@@ -96,6 +98,11 @@ impl Announced {
             _ => format!(" ({count} of them)"),
         };
         let found = Diagnostic::new(code, severity, first, format!("`{name}`{opens} {what}{more}"));
+        if code == Code::OwnWord {
+            return found
+                .hint("delete it from a file that keepalived has to read too")
+                .class(Class::Error);
+        }
         match keyword.name {
             "vrrp_iptables" | "vrrp_ipsets" | "lvs_sync_daemon_interface" => found
                 .hint("newer versions want `nftables` or `lvs_sync_daemon`")

@@ -39,6 +39,9 @@ impl Lowering<'_> {
         }
         self.diagnostics.extend(outdated(block, word, keyword));
         self.check_block(word, keyword, statement);
+        if keyword.since == Some(OWN) {
+            self.note(block.path, keyword, || word.text.to_string(), word.span);
+        }
         Some(keyword)
     }
 
@@ -91,6 +94,9 @@ pub(super) fn outdated(block: &Block, word: &Word, keyword: &Keyword) -> Option<
     let found = Diagnostic::note(Code::Deprecated, word, message).hint(hint);
     Some(if DEPRECATED.contains(&keyword.name) { found.class(Class::Error) } else { found })
 }
+
+/// The version that brought words of our own.
+const OWN: &str = "Standfast";
 
 /// Old spellings that keepalived reports; the others it takes in silence.
 const DEPRECATED: [&str; 4] = ["nb_get_retry", "gw", "or", "linkbeat_use_polling"];

@@ -54,6 +54,9 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         }
         (_, Kind::Group(_)) => format!("`{text}` is no multicast group; {fallback}"),
         (_, Kind::Address) => format!("`{text}` is no address; {fallback}"),
+        (_, Kind::Form(form)) if form.name == "endpoint" => {
+            format!("`{text}` is neither an address nor a DNS name; the server is left out")
+        }
         (Problem::OutOfRange, Kind::Prefix) => {
             format!("`{text}` has no prefix length that exists; the single address is used")
         }
@@ -72,6 +75,7 @@ pub(super) fn misfit(keyword: &Keyword, kind: &Kind, word: &Word, problem: Probl
         (_, Kind::Group(_), _) => Code::GroupNotMulticast,
         (_, Kind::Prefix, Problem::OutOfRange) => Code::OutOfRange,
         (_, Kind::Address | Kind::Prefix | Kind::Service, _) => Code::BadAddress,
+        (_, Kind::Form(form), _) if form.name == "endpoint" => Code::BadAddress,
         (_, _, Problem::Malformed) => Code::BadValue,
         (_, _, Problem::OutOfRange | Problem::Clamped(_)) => Code::OutOfRange,
     };

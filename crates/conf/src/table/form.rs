@@ -64,6 +64,9 @@ const FORMS: &[Form] = &[
         is(text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X')))
     }),
     form("member", "an address or a range of addresses", address_range),
+    form("endpoint", "an address or a DNS name", |text| {
+        is(text.parse::<IpAddr>().is_ok() || is_host(text))
+    }),
     form("secret", "32 to 64 bytes of text, hex:DIGITS or file:PATH", secret),
     form("bufsize", "MTU, ADVERT or a number of bytes", |text| {
         let word = ["MTU", "ADVERT"].iter().any(|word| word.eq_ignore_ascii_case(text));
@@ -125,6 +128,15 @@ const REGEX_OPTIONS: &str = "allow_empty_class alt_bsux auto_callout caseless do
 dupnames extended firstline match_unset_backref multiline never_ucp never_utf no_auto_capture \
 no_auto_possess no_dotstar_anchor no_start_optimize ucp ungreedy utf never_backslash_c \
 alt_circumflex alt_verbnames use_offset_limit";
+
+/// Whether a text can be a name in the DNS. What has no letter is an address that is misspelt.
+fn is_host(text: &str) -> bool {
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(inside);
+    let letter = bare.bytes().any(|byte| byte.is_ascii_alphabetic());
+    letter && bare.len() <= 253 && bare.split('.').all(label)
+}
 
 fn is(fits: bool) -> Result<(), Problem> {
     if fits { Ok(()) } else { Err(Problem::Malformed) }

@@ -122,6 +122,10 @@ fn of_form(name: &str) -> Words {
             &["192.0.2.1", "192.0.2.1-9", "192.0.2.1-192.0.2.9", "192.0.2.0/28", "2001:db8::1-f"],
             &["192.0.2.9-1", "192.0.2.1-256", "192.0.2.0/33", "host"],
         ),
+        "endpoint" => words(
+            &["192.0.2.9", "2001:db8::9", "web-1.example.org", "_http._tcp.example.org."],
+            &["192.0.2.256", "192.0.2.9:80", "web..org", "a/b"],
+        ),
         "secret" => Words {
             good: vec!["s".repeat(32), "s".repeat(64), "file:/etc/key".to_owned()],
             bad: vec!["s".repeat(31), "s".repeat(65), format!("hex:{}", "g".repeat(64))],

@@ -1,14 +1,14 @@
 //! From the file to a model, at start and on reload.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
-use standfast_conf::{Class, Diagnostic, Disk, Loaded, Model, Severity, Sources, load};
+use standfast_conf::{Class, Code, Diagnostic, Disk, Loaded, Model, Severity, Sources, load};
 use standfast_kernel::clock;
 use standfast_types::InterfaceName;
 
@@ -88,6 +88,12 @@ fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> 
         return Some("net_namespace, instance and use_pid_dir need a restart".to_owned());
     }
     let instances = &new.model.failover.instances;
+    let serves = |model: &Model| !model.pool.balance.services.is_empty();
+    if instances.is_empty() && serves(running) && !serves(&new.model) {
+        return Some(
+            "no virtual server is left in the file; to let go of all, stop the daemon".to_owned(),
+        );
+    }
     if instances.is_empty() && !running.failover.instances.is_empty() {
         return Some(
             "no instance is left in the file; to let go of all, stop the daemon".to_owned(),
@@ -114,7 +120,20 @@ fn objection(running: &Model, new: &Configuration, known: &BTreeSet<String>) -> 
             return Some(format!("{}: interface {} does not exist", old.name, now.interface));
         }
     }
-    None
+    if mistaken { changed_service(running, &new.model) } else { None }
+}
+
+/// A service that a file with new mistakes would change or lose.
+fn changed_service(running: &Model, new: &Model) -> Option<String> {
+    let now: BTreeMap<_, _> =
+        new.pool.balance.services.iter().map(|service| (&service.name, service)).collect();
+    let mut services = running.pool.balance.services.iter();
+    let old = services.find(|old| now.get(&old.name) != Some(old))?;
+    let what = if now.contains_key(&old.name) { "change" } else { "be lost" };
+    Some(format!(
+        "virtual server {} would {what}, and there are new mistakes in the file: correct them first",
+        old.name
+    ))
 }
 
 /// Keeps a copy of all files of a configuration, readable by its owner only: they may hold passwords.
@@ -141,8 +160,10 @@ fn exists(interface: &InterfaceName) -> bool {
 /// Whether something that was written is ignored or corrected.
 fn is_mistake(diagnostic: &Diagnostic) -> bool {
     let class = diagnostic.keepalived;
-    diagnostic.severity == Severity::Error
-        || matches!(class, Some(Class::Error | Class::Fatal | Class::GivesUp))
+    // What keepalived alone does not know does what it says here.
+    let ignored = matches!(class, Some(Class::Error | Class::Fatal | Class::GivesUp))
+        && diagnostic.code != Code::OwnWord;
+    diagnostic.severity == Severity::Error || ignored
 }
 
 /// The same mistake, wherever it stands now.
@@ -176,4 +197,58 @@ fn one_line(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let (code, message) = (diagnostic.code, &diagnostic.message);
     let hint = diagnostic.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
     format!("{path}:{}:{}: {code} {message}{hint}", at.line, at.column)
+}
+
+#[cfg(test)]
+mod tests {
+    use standfast_conf::{Memory, load};
+
+    use super::*;
+
+    const SERVICE: &str = "virtual_server 192.0.2.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.1 80 {\n weight 1\n TCP_CHECK {\n }\n }\n}\n";
+    const INSTANCE: &str = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n";
+
+    fn configuration(text: &str) -> Configuration {
+        let files = Memory::default().with("/a.conf", text);
+        let loaded = load("/a.conf".as_ref(), &standfast_conf::Options::default(), &files);
+        let mistakes = loaded.diagnostics.iter().filter(|d| is_mistake(d)).map(identity).collect();
+        Configuration { model: loaded.model.expect("it runs"), mistakes }
+    }
+
+    fn objection_to(old: &str, new: &str) -> Option<String> {
+        let old = configuration(old);
+        objection(&old.model, &configuration(new), &old.mistakes)
+    }
+
+    #[test]
+    fn a_service_may_change_and_go_without_mistakes() {
+        let both = format!("{INSTANCE}{SERVICE}");
+        assert_eq!(objection_to(&both, INSTANCE), None);
+        assert_eq!(objection_to(SERVICE, &SERVICE.replace("weight 1", "weight 9")), None);
+    }
+
+    #[test]
+    fn a_service_is_not_lost_or_changed_by_a_file_with_new_mistakes() {
+        let both = format!("{INSTANCE}{SERVICE}");
+        let lost = objection_to(&both, &both.replace("virtual_server 192", "virtual_servr 192"));
+        assert!(lost.is_some_and(|text| text.contains("[192.0.2.1]:tcp:80 would be lost")));
+        let moved = objection_to(SERVICE, &SERVICE.replace("weight 1", "weigth 9"));
+        assert_eq!(moved, None, "its weight was the usual one, and still is");
+        let changed = SERVICE.replace("weight 1", "weight 9").replace("TCP_CHECK", "TCP_CHEK");
+        assert!(objection_to(SERVICE, &changed).is_some_and(|text| text.contains("would change")));
+        let mistaken = SERVICE.replace("lb_algo rr", "lb_algo rr\n nat_mask 255.0.0.0");
+        let heavier = mistaken.replace("weight 1", "weight 9");
+        assert_eq!(objection_to(&mistaken, &heavier), None, "the mistake is an old one");
+    }
+
+    #[test]
+    fn the_last_service_of_a_daemon_without_instances_stays() {
+        assert!(objection_to(SERVICE, "global_defs {\n}\n").is_some());
+    }
+
+    #[test]
+    fn a_word_of_our_own_is_no_mistake() {
+        let own = SERVICE.replace("lb_algo rr", "lb_algo wrr\n on_failure reset");
+        assert_eq!(objection_to(SERVICE, &own), None);
+    }
 }

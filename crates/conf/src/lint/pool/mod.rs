@@ -3,6 +3,7 @@
 mod checker;
 mod detection;
 mod group;
+pub(super) mod plane;
 mod server;
 pub(super) mod service;
 
@@ -126,13 +127,16 @@ pub(super) fn lint<'s>(
     let Some(service) = Service::read(line, names) else { return };
     undefined_group(&service, at, names, diagnostics);
     twice(&service, &mut seen.services, diagnostics);
-    if service.servers.is_empty() {
+    if !line.statements().iter().any(|inner| is(inner, "real_server")) {
         diagnostics.push(without_servers(&service));
+    }
+    if service.servers.is_empty() {
         return;
     }
     defaults(&service, diagnostics);
     ports(&service, diagnostics);
     scheduler(&service, diagnostics);
+    unheeded(&service, diagnostics);
     quorum(&service, diagnostics);
     server::lint(&service, at, names, diagnostics);
 }
@@ -266,6 +270,18 @@ fn ports(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
         );
     }
     let granularity = service.last(&["persistence_granularity"]).and_then(Statement::keyword);
+    let length = service.last(&["persistence_granularity"]).and_then(value);
+    if let Some(word) = length.filter(|word| service.ipv6 == Some(false) && number(word).is_some())
+    {
+        let message = format!("`{}` is no netmask; it is taken for a prefix length", word.text);
+        diagnostics.push(
+            Diagnostic::warning(Code::Granularity, word, message)
+                .label(format!("keepalived takes it for the mask 0.0.0.{}", word.text))
+                .hint(
+                    "write a mask like 255.255.255.0, or delete the line to tell all clients apart",
+                ),
+        );
+    }
     if let Some(word) = granularity.filter(|_| !persistent) {
         diagnostics.push(
             Diagnostic::warning(
@@ -312,6 +328,36 @@ fn scheduler(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
             Some(_) | None => found.hint(format!("delete it, or write `lb_algo {needed}` above")),
         });
     }
+}
+
+/// Weights that the scheduler does not look at.
+fn unheeded(service: &Service<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(algorithm) = service.last(&["lb_algo", "lvs_sched"]).and_then(value) else { return };
+    let better = match algorithm.text.as_str() {
+        "rr" => "wrr",
+        "lc" => "wlc",
+        "dh" => "mh",
+        _ => return,
+    };
+    let usual = service.last(&["weight"]).and_then(value).and_then(number).unwrap_or(1);
+    // A server of weight 0 gets nothing, whatever the scheduler.
+    let weights = service.servers.iter().filter_map(|server| {
+        let weight = server.weight().unwrap_or(usual);
+        (weight != 0).then_some((server, weight))
+    });
+    let mut weights = weights.peekable();
+    let Some((_, first)) = weights.peek().copied() else { return };
+    if weights.all(|(_, weight)| weight == first) {
+        return;
+    }
+    let word = service.servers.iter().find_map(Server::weight_word).unwrap_or(algorithm);
+    let message =
+        format!("`{}` gives all real servers the same, whatever their weight", algorithm.text);
+    diagnostics.push(
+        Diagnostic::warning(Code::WeightIgnored, algorithm, message)
+            .also(word.span, "a weight")
+            .hint(format!("write `lb_algo {better}`")),
+    );
 }
 
 /// Quorum, hysteresis and the weights that must reach them.

@@ -39,7 +39,11 @@ impl<'s> Server<'s> {
     }
 
     pub(super) fn weight(&self) -> Option<u64> {
-        last(self.lines, &["weight"]).and_then(value).and_then(number)
+        self.weight_word().and_then(number)
+    }
+
+    pub(super) fn weight_word(&self) -> Option<&'s Word> {
+        last(self.lines, &["weight"]).and_then(value)
     }
 
     /// The word to point at.

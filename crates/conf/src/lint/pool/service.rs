@@ -1,11 +1,14 @@
 //! Virtual servers against the director that runs them: its own address and its peers.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use standfast_failover::InstanceConfig;
 use standfast_vrrp::Transport;
 
-use crate::{Code, Diagnostic, Model, Origins, Statement, Word};
+use crate::{Code, Diagnostic, Model, Origins, Span, Statement, Word, lint::view::also_at};
 
 pub(in crate::lint) fn lint(
     tree: &[Statement],
@@ -15,10 +18,16 @@ pub(in crate::lint) fn lint(
 ) {
     let unicast =
         |instance: &InstanceConfig| matches!(instance.router.transport, Transport::Unicast { .. });
+    let instances = model.failover.instances.iter();
+    let held = instances.flat_map(|instance| &instance.addresses);
+    let moving: BTreeSet<IpAddr> = held.map(|address| address.prefix.address()).collect();
     let has_peers = model.failover.instances.iter().any(unicast);
     for service in tree.iter().filter(|statement| is(statement, "virtual_server")) {
         if let Some(address) = service.parameters().first() {
             own_address(address, model, origins, diagnostics);
+        }
+        if !moving.is_empty() {
+            diagnostics.extend(returning(service, &moving));
         }
         if has_peers {
             for server in servers(service) {
@@ -40,6 +49,20 @@ fn servers(service: &Statement) -> Vec<&[Word]> {
         }
     }
     servers
+}
+
+/// Real servers at an address that an instance holds; the master would be its own server.
+fn returning(service: &Statement, moving: &BTreeSet<IpAddr>) -> Option<Diagnostic> {
+    let words = servers(service).into_iter().filter_map(<[Word]>::first);
+    let is_moving = |word: &&Word| word.text.parse().is_ok_and(|ip: IpAddr| moving.contains(&ip));
+    let mut found = words.filter(is_moving);
+    let first = found.next()?;
+    let message = format!("{} is a virtual address of this file and no server's own", first.text);
+    let others: Vec<Span> = found.map(|word| word.span).collect();
+    let diagnostic = Diagnostic::warning(Code::ServerIsService, first, message)
+        .label("its connections come back to the director that is master")
+        .hint("write an address that the server itself has");
+    Some(also_at(diagnostic, &others))
 }
 
 fn peer_is_server(

@@ -19,6 +19,8 @@ use crate::{
     table::Keyword,
 };
 
+/// What keepalived does not know of HTTP.
+const HTTP2: &str = "http_protocol 2";
 /// What greets mail servers (`helo_name`).
 const HELO: &str = "smtpchecker.keepalived.org";
 /// Who asks a PostgreSQL server (`username`).
@@ -189,7 +191,14 @@ impl Lowering<'_> {
         } else if let Draft::Web(web) = draft {
             match keyword.name {
                 "url" => self.url(web, keyword, statement),
-                name => web.take(name, read, &mut self.pools.texts),
+                name => {
+                    let two =
+                        read.word().filter(|word| name == "http_protocol" && word.text == "2");
+                    if let Some(word) = two {
+                        self.note(HTTP2, keyword, || "http_protocol 2".to_owned(), word.span);
+                    }
+                    web.take(name, read, &mut self.pools.texts);
+                }
             }
         } else {
             draft.take(keyword.name, read, &mut self.pools.texts);

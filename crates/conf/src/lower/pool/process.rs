@@ -116,7 +116,10 @@ impl Lowering<'_> {
                 let flag = &mut self.pools.process.log_all_failures;
                 *flag = read.flag().unwrap_or(*flag);
             }
-            "rs_init_notifies" => pool.init_notifies = read.flag().unwrap_or(pool.init_notifies),
+            "rs_init_notifies" => {
+                let flag = &mut pool.balance.report_initial;
+                *flag = read.flag().unwrap_or(*flag);
+            }
             "no_checker_emails" => pool.no_check_mails = read.flag().unwrap_or(pool.no_check_mails),
             _ => return self.checker_process(name, read),
         }

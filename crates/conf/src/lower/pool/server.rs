@@ -18,6 +18,9 @@ use crate::{
     table::Keyword,
 };
 
+/// What keepalived does not know of servers.
+const BY_NAME: &str = "real_server by name";
+
 /// A real server, and what to run when it changes; `None` when that is nothing.
 pub(super) struct Lowered {
     pub(super) server: RealServer,
@@ -43,7 +46,7 @@ impl Lowering<'_> {
         read: &Read<'_>,
     ) -> Option<Lowered> {
         let written = service::port(read).filter(|port| *port != 0).unwrap_or(draft.port());
-        let endpoint = self.endpoint(read, written)?;
+        let endpoint = self.endpoint(keyword, read, written)?;
         let mut server = RealServer {
             endpoint,
             weight: draft.weight,
@@ -78,11 +81,17 @@ impl Lowering<'_> {
     }
 
     /// Where it is: an address, else a name that is looked up, `srv` before it for SRV records.
-    fn endpoint(&mut self, read: &Read<'_>, port: u16) -> Option<Endpoint> {
+    fn endpoint(
+        &mut self,
+        keyword: &'static Keyword,
+        read: &Read<'_>,
+        port: u16,
+    ) -> Option<Endpoint> {
         let first = read.word()?;
         if let Ok(address) = first.text.parse::<IpAddr>() {
             return Some(Endpoint::Address(DestinationKey { address, port }));
         }
+        self.note(BY_NAME, keyword, || format!("real_server {}", first.text), first.span);
         let mut name = |text| HostName(self.pools.texts.get(text));
         match read.matched.get(1) {
             Some(second) if first.text == "srv" => Some(Endpoint::Srv(name(&second.word.text))),
