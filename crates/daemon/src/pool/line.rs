@@ -28,13 +28,36 @@ pub(super) struct Connection {
     pub(super) since: Instant,
 }
 
+/// What arrives on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// Bytes.
+    Bytes,
+    /// Messages of their own.
+    Datagrams,
+    /// As above, of ICMP: raw sockets of IPv4 put the IP header before them.
+    Echoes,
+}
+
+impl Carries {
+    /// The message in a part that has arrived.
+    fn message(self, part: &[u8]) -> &[u8] {
+        // No ICMP message begins like an IP header: its type would be 64 to 79.
+        match part.first() {
+            Some(first) if self == Self::Echoes && first >> 4 == 4 => {
+                part.get(usize::from(first & 0xf) * 4..).unwrap_or_default()
+            }
+            Some(_) | None => part,
+        }
+    }
+}
+
 /// One run's dialogue on a connection.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) connection: Connection,
     pub(super) dialogue: Dialogue,
-    /// Each part that arrives is a message of its own.
-    datagrams: bool,
+    carries: Carries,
     /// An earlier run has used the connection; the server may have given it up meanwhile.
     pub(super) used: bool,
     /// Something has arrived in this run.
@@ -60,15 +83,16 @@ impl Line {
     pub(super) fn new(
         connection: Connection,
         dialogue: Dialogue,
-        datagrams: bool,
+        carries: Carries,
         used: bool,
     ) -> Self {
         let (outgoing, sent) = (Vec::new(), 0);
-        Self { connection, dialogue, datagrams, used, heard: false, ended: false, outgoing, sent }
+        Self { connection, dialogue, carries, used, heard: false, ended: false, outgoing, sent }
     }
 
     /// Sends and reads what can be sent and read now, within bounds. `room` is [`PART`] bytes.
     pub(super) fn go_on(&mut self, room: &mut [u8]) -> Progress {
+        let bytes = self.carries == Carries::Bytes;
         for _ in 0..PARTS {
             if let Err(failure) = self.send() {
                 return Progress::Over(Err(failure));
@@ -78,7 +102,7 @@ impl Line {
             }
             let received = recv(&self.connection.socket, &mut *room, RecvFlags::empty());
             match received.map(|(_, length)| length) {
-                Ok(0) if !self.datagrams => {
+                Ok(0) if bytes => {
                     if let Err(failure) = self.end() {
                         return Progress::Over(Err(failure));
                     }
@@ -86,19 +110,19 @@ impl Line {
                 Ok(length) => {
                     self.heard = true;
                     let part = room.get(..length).unwrap_or_default();
-                    if self.datagrams {
-                        self.dialogue.handle_datagram(part);
+                    if !bytes {
+                        self.dialogue.handle_datagram(self.carries.message(part));
                     } else if let Err(failure) = self.hear(part) {
                         return Progress::Over(Err(failure));
                     }
                     // A part that fills less than its room was the last for now: its end would be known.
-                    if length < PART && !self.ended && !self.datagrams {
+                    if length < PART && !self.ended && bytes {
                         return self.pause();
                     }
                 }
                 Err(Errno::AGAIN) => return Progress::Waits,
                 Err(Errno::INTR) => {}
-                Err(Errno::CONNRESET) if !self.datagrams => self.dialogue.handle_end(End::Reset),
+                Err(Errno::CONNRESET) if bytes => self.dialogue.handle_end(End::Reset),
                 Err(error) => {
                     return Progress::Over(Err(Failure::from(&io::Error::from(error))));
                 }
@@ -191,7 +215,7 @@ impl Line {
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
                 // What the server said before it went is worth more than that it went.
-                Err(Errno::PIPE | Errno::CONNRESET) if !self.datagrams => break,
+                Err(Errno::PIPE | Errno::CONNRESET) if self.carries == Carries::Bytes => break,
                 Err(error) => return Err(Failure::from(&io::Error::from(error))),
             }
         }
@@ -208,5 +232,21 @@ impl Line {
         // Nobody waits for it.
         let _ = self.send();
         self.connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ip_header_is_taken_off_an_echo_and_nothing_else() {
+        let echo = [0, 0, 1, 2];
+        let mut packet = vec![0x45; 20];
+        packet.extend(echo);
+        assert_eq!(Carries::Echoes.message(&packet), echo);
+        assert_eq!(Carries::Echoes.message(&echo), echo);
+        assert_eq!(Carries::Echoes.message(&[0x4f; 8]), []);
+        assert_eq!(Carries::Datagrams.message(&packet), packet);
     }
 }

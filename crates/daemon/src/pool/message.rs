@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use standfast_balance::{CheckId, Config, Endpoint, Event, Input, Order, ServiceSnapshot, Verdict};
-use standfast_conf::{FlushOnStop, Marks, Plane, Pool, Running, Sync};
+use standfast_conf::{FlushOnStop, Marks, Place, Plane, Pool, Running, Sync};
 use standfast_types::{Command, Timeouts};
 
 use crate::message::Level;
@@ -123,6 +123,8 @@ pub(crate) struct Setup {
     pub(crate) balance: Config,
     /// How the kernel balances.
     pub(crate) plane: Plane,
+    /// With nftables: the table that is ours.
+    pub(crate) table: String,
     /// `lvs_timeouts`
     pub(crate) timeouts: Timeouts,
     /// `lvs_sync_daemon`
@@ -150,8 +152,13 @@ pub(crate) struct Papers {
 
 impl Setup {
     /// Of a configuration, with the papers that its files hold.
-    pub(crate) fn new(pool: &Pool, papers: Papers) -> Self {
+    pub(crate) fn new(pool: &Pool, place: &Place, papers: Papers) -> Self {
         Self {
+            // Several daemons may share a network.
+            table: match &place.instance {
+                Some(name) => format!("standfast_{name}"),
+                None => "standfast".to_owned(),
+            },
             balance: pool.balance.clone(),
             plane: pool.plane,
             timeouts: pool.timeouts,

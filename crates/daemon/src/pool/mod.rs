@@ -145,8 +145,8 @@ impl<'a> Pool<'a> {
         let signals = signals::open()?;
         poll.registry().add(&signals, SIGNALS)?;
         let mut plane = match &running.namespace {
-            Some(path) => NetNs::at(Path::new(path))?.run(|| plane::open(setup.plane))?,
-            None => plane::open(setup.plane),
+            Some(path) => NetNs::at(Path::new(path))?.run(|| plane::open(setup.plane, &setup.table))?,
+            None => plane::open(setup.plane, &setup.table),
         }
         .map_err(anyhow::Error::msg)?;
         if setup.flush && !running.again {
@@ -237,7 +237,7 @@ impl<'a> Pool<'a> {
         let deadlines = [
             self.probes.next_deadline(),
             self.brain.next_deadline(),
-            self.table.next_deadline(),
+            Some(self.table.next_deadline()),
             self.count_at,
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -491,9 +491,12 @@ impl<'a> Pool<'a> {
                 let _ = self.table.plane.copy(role, None);
             }
         }
-        if self.setup.flush_on_stop == FlushOnStop::All
-            && let Err(error) = self.table.plane.flush()
-        {
+        let plane = &mut self.table.plane;
+        let cleaned = match self.setup.flush_on_stop {
+            FlushOnStop::All => plane.flush(),
+            FlushOnStop::No | FlushOnStop::Ours => plane.close(),
+        };
+        if let Err(error) = cleaned {
             self.tell(&FromPool::Log(Level::Warning, format!("failed to {error}")));
         }
     }

@@ -165,6 +165,7 @@ impl Probes {
             generation: self.generation,
             tls: None,
             activity: Activity::Idle,
+            deadline: now,
         };
         let slot = self.place(probe);
         self.schedule.set(slot, deadline);
@@ -313,9 +314,11 @@ impl Probes {
         let random = self.rng.next_u64();
         let step = work(probe, &mut probe::Surroundings { now, room: &mut self.room, random });
         self.open = self.open + usize::from(probe.activity.is_open()) - usize::from(was_open);
+        if probe.activity.is_timed() {
+            self.schedule.set(slot, Some(probe.deadline));
+        }
         match step {
             Step::None => {}
-            Step::Until(deadline) => self.schedule.set(slot, Some(deadline)),
             Step::Unread => self.unread.push_back(slot),
             Step::Run(command, limit) => {
                 let run = RunId { probe: slot, generation: probe.generation };

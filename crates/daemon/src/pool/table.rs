@@ -10,6 +10,8 @@ use super::plane::Plane;
 
 /// So many changes are made in one go; then it is the checks' turn again.
 const BATCH: usize = 512;
+/// How often the kernel's table is compared with what it should be.
+const VERIFY: Duration = Duration::from_secs(1);
 /// Reading the whole table may take this part of the time at most.
 const READING: u32 = 20;
 
@@ -20,15 +22,15 @@ pub(super) struct Table {
     changes: VecDeque<ServiceChange>,
     /// Since the queue was empty: the first thing that the kernel refused, and why.
     refused: Option<String>,
-    /// It is to be read, but not before then.
+    /// It is to be read also when nobody has disturbed it, but not before [`Self::next`].
     verify: bool,
-    not_before: Instant,
+    next: Instant,
 }
 
 impl Table {
     pub(super) fn new(plane: Box<dyn Plane + Send>) -> Self {
         let (changes, refused) = (VecDeque::new(), None);
-        Self { plane, changes, refused, verify: false, not_before: Instant::ZERO }
+        Self { plane, changes, refused, verify: false, next: Instant::ZERO }
     }
 
     /// Adds a change to the queue.
@@ -51,12 +53,8 @@ impl Table {
         self.refused.take()
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        match (self.changes.is_empty(), self.verify) {
-            (false, _) => Some(Instant::ZERO),
-            (true, true) => Some(self.not_before),
-            (true, false) => None,
-        }
+    pub(super) fn next_deadline(&self) -> Instant {
+        if self.changes.is_empty() { self.next } else { Instant::ZERO }
     }
 
     /// Makes the next changes. What the brain must know of it.
@@ -78,18 +76,21 @@ impl Table {
         refusals
     }
 
-    /// Reads the table when that is asked for and due.
+    /// Reads the table when that is due, and somebody may have changed it.
     pub(super) fn read(&mut self) -> Option<Result<ServiceTable, Error>> {
         let began = clock::now();
-        if !self.verify || !self.changes.is_empty() || began < self.not_before {
+        if !self.changes.is_empty() || began < self.next {
             return None;
         }
-        self.verify = false;
-        let table = self.plane.read();
+        let verify = std::mem::take(&mut self.verify);
+        let table = match self.plane.is_disturbed() {
+            Ok(disturbed) if disturbed || verify => Some(self.plane.read()),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        };
         let now = clock::now();
-        let took: Duration = now.saturating_since(began);
-        self.not_before = now + took * READING;
-        Some(table)
+        self.next = began + VERIFY.max(now.saturating_since(began) * READING);
+        table
     }
 }
 

@@ -177,7 +177,8 @@ impl Supervisor {
         let pid = spawn(what)?;
         let mut channel = Channel::new(ours)?;
         let papers = self.papers();
-        let pool = &self.configuration.model.pool;
+        let model = &self.configuration.model;
+        let pool = &model.pool;
         let running = Manner {
             running: pool.running.clone(),
             realtime_priority: pool.realtime_priority,
@@ -186,7 +187,7 @@ impl Supervisor {
             namespace: self.namespace_of_ipvs(),
             again,
         };
-        let setup = Box::new(Setup::new(pool, papers));
+        let setup = Box::new(Setup::new(pool, &model.global.place, papers));
         let begin = ToPool::Begin { setup, running: Box::new(running), known: self.known() };
         // One that died already is seen by its exit.
         let _ = channel.send(&begin);
@@ -508,7 +509,9 @@ impl Supervisor {
         match &self.office.process {
             Pool::Running { .. } => {
                 let papers = self.papers();
-                let setup = Box::new(Setup::new(&self.configuration.model.pool, papers));
+                let model = &self.configuration.model;
+                let setup = Setup::new(&model.pool, &model.global.place, papers);
+                let setup = Box::new(setup);
                 self.forget_checks();
                 self.tell_pool(&ToPool::Reload(setup));
             }

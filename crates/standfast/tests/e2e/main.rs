@@ -18,6 +18,7 @@ mod mail;
 mod notify;
 mod peers;
 mod personality;
+mod pool;
 mod processes;
 mod routing;
 mod scenarios;

@@ -13,7 +13,7 @@ use standfast_kernel::{
 use standfast_types::Instant;
 
 use super::super::{
-    line::{Connection, Line, Progress},
+    line::{Carries, Connection, Line, Progress},
     message::CommandEnd,
     tls::Outfit,
 };
@@ -37,6 +37,8 @@ pub(super) struct Probe {
     /// TLS of its connections, or why there is none; `None` until it is needed.
     pub(super) tls: Option<Result<Outfit, Arc<str>>>,
     pub(super) activity: Activity,
+    /// While a connection is being opened or a dialogue is on: when its time is over.
+    pub(super) deadline: Instant,
 }
 
 /// What a probe does at the moment.
@@ -60,6 +62,11 @@ impl Activity {
         matches!(self, Self::Kept(_) | Self::Opens(..) | Self::Talks(..))
     }
 
+    /// Whether a connection is being opened or a dialogue is on.
+    pub(super) const fn is_timed(&self) -> bool {
+        matches!(self, Self::Opens(..) | Self::Talks(..))
+    }
+
     /// Whether a run is on.
     pub(super) const fn is_running(&self) -> bool {
         matches!(self, Self::Opens(..) | Self::Talks(..) | Self::Runs)
@@ -71,8 +78,6 @@ impl Activity {
 pub(super) enum Step {
     /// Nothing.
     None,
-    /// It must come on by then.
-    Until(Instant),
     /// There may be more to read.
     Unread,
     /// This command is to run.
@@ -114,15 +119,7 @@ impl Probe {
         }
         match std::mem::replace(&mut self.activity, Activity::Idle) {
             Activity::Kept(connection) if connection.since + KEEP > with.now => {
-                return match self.talk(with, connection, true) {
-                    Step::None => Step::Until(with.now + timeout),
-                    step @ (Step::Until(_)
-                    | Step::Unread
-                    | Step::Run(..)
-                    | Step::Short(_)
-                    | Step::Restart
-                    | Step::Over(_)) => step,
-                };
+                return self.talk(with, connection, true);
             }
             Activity::Kept(_)
             | Activity::Idle
@@ -139,7 +136,8 @@ impl Probe {
             return Step::Short(error.source);
         }
         self.activity = Activity::Opens(socket);
-        Step::Until(with.now + timeout)
+        self.deadline = with.now + timeout;
+        Step::None
     }
 
     fn open(&self, target: SocketAddr) -> io::Result<OwnedFd> {
@@ -236,16 +234,7 @@ impl Probe {
             Some(Ok(Err(failure))) => return Step::Over(Err(failure)),
         };
         let connection = Connection { socket, tls, since: with.now };
-        match self.talk(with, connection, false) {
-            // The limit is one for the connection, and another for the answer.
-            Step::None => Step::Until(with.now + self.check.timing.timeout),
-            step @ (Step::Until(_)
-            | Step::Unread
-            | Step::Run(..)
-            | Step::Short(_)
-            | Step::Restart
-            | Step::Over(_)) => step,
-        }
+        self.talk(with, connection, false)
     }
 
     fn talk(&mut self, with: &mut Surroundings<'_>, connection: Connection, used: bool) -> Step {
@@ -256,9 +245,15 @@ impl Probe {
         let (page, random) = (self.prober.page(), with.random);
         let run = Run { server, page, random, keep: true, timeout };
         let dialogue = Dialogue::new(prepared, &run);
-        let datagrams = self.transport() != Transport::Tcp;
-        let line = Line::new(connection, dialogue, datagrams, used);
+        let carries = match self.transport() {
+            Transport::Tcp => Carries::Bytes,
+            Transport::Udp => Carries::Datagrams,
+            Transport::Ping | Transport::RawPing => Carries::Echoes,
+        };
+        let line = Line::new(connection, dialogue, carries, used);
         self.activity = Activity::Talks(Box::new(line));
+        // The limit is one for the connection, and another for the answer.
+        self.deadline = with.now + timeout;
         self.go_on(with)
     }
 
