@@ -246,7 +246,7 @@ mod tests {
         packet.extend(echo);
         assert_eq!(Carries::Echoes.message(&packet), echo);
         assert_eq!(Carries::Echoes.message(&echo), echo);
-        assert_eq!(Carries::Echoes.message(&[0x4f; 8]), []);
+        assert!(Carries::Echoes.message(&[0x4f; 8]).is_empty());
         assert_eq!(Carries::Datagrams.message(&packet), packet);
     }
 }

@@ -40,7 +40,7 @@ fn config() -> Config {
         active: Active::Always,
         suspend: false,
     };
-    Config { services: vec![service] }
+    Config { services: vec![service], ..Config::default() }
 }
 
 /// A desk, and what it knows of the daemon.
@@ -240,7 +240,7 @@ fn pools_show_states_reasons_and_who_is_overridden() {
         up: false,
         weight: 0,
         checks: vec![("TCP_CHECK".to_owned(), None), ("HTTP_GET".to_owned(), Some(bad))],
-        order: None,
+        orders: Vec::new(),
     };
     let service = |name: &str| ServiceSnapshot {
         name: name.into(),

@@ -55,6 +55,7 @@ fn config() -> Config {
             service(Some("web"), vec![takes("[2001:db8::1]:80", Transport::Tcp)], &servers),
             service(None, vec![ServiceKey::Mark { mark: 5, family: Family::V4 }], &servers),
         ],
+        ..Config::default()
     }
 }
 

@@ -40,7 +40,7 @@ fn config() -> Config {
         active: Active::Always,
         suspend: false,
     };
-    Config { services: vec![service] }
+    Config { services: vec![service], ..Config::default() }
 }
 
 /// A directory of this test's own.
