@@ -437,6 +437,7 @@ impl Instance {
         self.awaited = all.collect();
         self.queue.clear();
         self.queue_at = None;
+        self.extra_at = None;
         self.watch.stop();
         self.feed(now, Input::Release, world, out);
     }

@@ -246,6 +246,23 @@ fn addresses_that_no_advert_keeps_in_mind_are_announced_again_and_again() {
 }
 
 #[test]
+fn one_that_stops_announces_nothing_again_behind_its_successor() {
+    let mut config = config(vec![instance("V", 51, ADDRESS)]);
+    config.instances[0].extra_announcements =
+        Some(crate::ExtraAnnouncements { interval: Duration::from_millis(100), everywhere: true });
+    // So that adverts leave elsewhere.
+    config.instances[0].addresses[0].interface = "eth1".into();
+    let mut machine = Machine::new(config);
+    machine.input(Input::Link { index: ETH1, name: "eth1".into(), running: true });
+    machine.start(&[]);
+    machine.wait(Duration::from_secs(20));
+    assert!(announces(&machine.wait(Duration::from_secs(1))) > 0);
+    machine.input(Input::Release);
+    assert!(machine.brain.snapshot()[0].holds);
+    assert_eq!(announces(&machine.wait(Duration::from_secs(2))), 0);
+}
+
+#[test]
 fn what_takes_no_packets_is_blocked_before_it_is_held_and_freed_at_the_end() {
     let mut config = config(vec![instance("V", 51, ADDRESS)]);
     config.instances[0].accept = false;
