@@ -4,7 +4,7 @@ mod bfd;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standfast_failover::{Event, Fault, InstanceEvent};
+use standfast_failover::{Config, Event, Fault, InstanceEvent};
 use standfast_types::{GroupName, InstanceName, Priority, ScriptName};
 use standfast_vrrp::{Event as Election, StateName};
 
@@ -95,6 +95,12 @@ impl Board {
         }
     }
 
+    /// Forgets what a new configuration no longer has. Of instances pulse tells itself.
+    pub(crate) fn retain(&mut self, config: &Config) {
+        self.groups.retain(|name, _| config.groups.iter().any(|group| group.name == *name));
+        self.scripts.retain(|name, _| config.scripts.iter().any(|script| script.name == *name));
+    }
+
     /// What is known of an instance.
     pub(crate) fn status(&self, name: &InstanceName) -> Option<&Status> {
         self.instances.get(name)
@@ -134,5 +140,22 @@ impl Board {
     /// BFD sessions, for a dump.
     pub(crate) fn dump_bfd(&self, text: &mut String) {
         self.bfd.dump(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_reload_took_away_is_neither_told_nor_remembered() {
+        let mut board = Board::default();
+        let (from, to) = (StateName::Backup, StateName::Master);
+        let group = Event::Group { name: "G".into(), from, to, leader: "V".into() };
+        board.handle_event(&group, "");
+        board.handle_event(&Event::Script { name: "check".into(), up: false }, "");
+        assert_eq!((board.news().count(), board.scripts().len()), (1, 1));
+        board.retain(&Config::default());
+        assert_eq!((board.news().count(), board.scripts().len()), (0, 0));
     }
 }

@@ -609,6 +609,7 @@ impl Supervisor {
             self.follow_processes(&new.model.failover.processes);
             self.notifications.reconfigure(notify_of(&new.model));
         }
+        self.board.retain(&new.model.failover);
         self.send(&ToPulse::Reload(new.model.failover.clone()));
         self.configuration = new;
         self.reload_pool();
