@@ -380,9 +380,11 @@ impl Instance {
                 }
                 continue;
             };
-            // An owner's address is the machine's own: it must not become a lease.
+            // An owner's address is the machine's own: it must not become a lease. What we have installed
+            // is ours, though: kernels before 5.18 keep no tag, and report it as anybody's.
             let owned = self.config.router.priority.is_owner()
-                && world.is_foreign(index, address.prefix.address());
+                && world.is_foreign(index, address.prefix.address())
+                && !self.installed.contains(&(index, address.clone()));
             if !owned && !self.left_out.contains(&(index, address.prefix.address())) {
                 self.installed.insert((index, address.clone()));
                 let address = address.after(held);

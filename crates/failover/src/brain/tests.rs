@@ -592,6 +592,16 @@ fn a_reload_to_the_other_family_is_another_virtual_router() {
 }
 
 #[test]
+fn an_owner_renews_what_it_installed_on_a_kernel_without_tags() {
+    let mut owner = instance("V", 51, ADDRESS);
+    owner.router.priority = Priority::OWNER;
+    let mut machine = Machine::new(config(vec![owner]));
+    assert_eq!(adds(&machine.start(&[])), 1);
+    machine.input(Input::Address { index: ETH0, address: ADDRESS, ours: false });
+    assert_eq!(adds(&machine.wait(Duration::from_secs(3))), 8);
+}
+
+#[test]
 fn an_untracked_address_that_somebody_deletes_is_not_renewed() {
     let mut untracked = instance("V", 51, ADDRESS);
     untracked.addresses[0].tracked = false;
