@@ -10,6 +10,7 @@ use crate::{
     config::{self, Config},
     fmt::{self, Fmt},
     lsp::{self, Lsp},
+    operate::{self, Disable, Drain, Enable, List, Reload, Servers, Weight},
 };
 
 /// Where keepalived keeps its configuration, and so do we.
@@ -69,6 +70,24 @@ enum Command {
     ///
     /// Speaks the Language Server Protocol on standard input and output.
     Lsp(Lsp),
+    /// Show virtual servers and their real servers: state, weight, why, and what operators ordered.
+    Pools(List),
+    /// Give a real server no new connections, and remove it when its last one has ended.
+    ///
+    /// `standfast enable` takes it back. An order stands until it is taken back, over reloads too; over a
+    /// restart of the daemon only with --persist.
+    Drain(Drain),
+    /// Treat a real server as failed, whatever its checks say.
+    Disable(Disable),
+    /// Take back what `drain`, `disable` and `server remove` did.
+    Enable(Enable),
+    /// Give a real server another weight than the configured one.
+    Weight(Weight),
+    /// Add and remove real servers at run time.
+    #[command(subcommand)]
+    Server(Servers),
+    /// Have the running daemon read its configuration again.
+    Reload(Reload),
     /// Build a cluster on this machine, break it in every way, and show what its users notice.
     Lab {
         /// Run the node files of this folder instead of the built-in pair.
@@ -108,6 +127,13 @@ pub(crate) fn main() -> anyhow::Result<u8> {
         Command::Config(config) => config::main(&config),
         Command::Fmt(fmt) => fmt::main(&fmt),
         Command::Lsp(lsp) => lsp::main(lsp),
+        Command::Pools(list) => operate::pools(&list),
+        Command::Drain(drain) => operate::drain(&drain),
+        Command::Disable(disable) => operate::disable(&disable),
+        Command::Enable(enable) => operate::enable(&enable),
+        Command::Weight(weight) => operate::set_weight(&weight),
+        Command::Server(servers) => operate::servers(&servers),
+        Command::Reload(reload) => operate::reload(&reload),
         Command::Lab { scenario, format } => {
             standfast_lab::main(scenario.as_deref(), format == Format::Json)
         }

@@ -8,6 +8,7 @@ mod fmt;
 mod host;
 mod keepalived;
 mod lsp;
+mod operate;
 
 use std::{
     env,

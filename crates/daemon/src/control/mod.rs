@@ -4,6 +4,7 @@
 //! "parameters": {...}}`, answered by `{"parameters": {...}}` or `{"error": "...", "parameters": {...}}`. Every
 //! error has a `message` for people. `standfast.control.varlink` beside this file describes it all.
 
+mod client;
 pub(crate) mod desk;
 mod directory;
 mod frame;
@@ -15,6 +16,7 @@ pub(crate) mod socket;
 pub(crate) mod store;
 mod written;
 
+pub use client::{CallError, Wait, call};
 pub use frame::{Frames, LONGEST, TooLong};
 pub use pools::{Pools, ServerRow, ServiceRow, State};
 pub use reply::Refusal;
