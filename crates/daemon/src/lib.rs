@@ -15,7 +15,6 @@ mod calendar;
 mod channel;
 mod command;
 mod commands;
-#[expect(dead_code, reason = "the supervisor uses it with the pool process")]
 pub mod control;
 mod describe;
 mod dump;
@@ -27,7 +26,6 @@ mod limit;
 mod log;
 mod mail;
 mod message;
-#[expect(dead_code, reason = "the supervisor uses it with the pool process")]
 mod names;
 mod news;
 mod notify;

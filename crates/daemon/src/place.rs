@@ -39,6 +39,11 @@ impl PidFiles {
         }
     }
 
+    /// Where operators speak to the supervisor: beside its pid file.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.supervisor.with_extension("sock")
+    }
+
     /// `reload_file` without a path of its own.
     pub(crate) fn reload_marker(&self) -> PathBuf {
         self.supervisor.with_extension("reload")

@@ -53,16 +53,14 @@ pub fn call(
         Some(path) => (path.to_owned(), connect(path).map_err(|error| unreachable(path, &error))?),
         None => find()?,
     };
-    let broken = |error: io::Error| match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+    let broken = |error: io::Error| {
+        let late = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut].contains(&error.kind());
+        CallError::Unconfirmed(if late {
             let seconds = PATIENCE.as_secs();
-            let text = format!("the daemon has not answered for {seconds} s; it may still do it");
-            CallError::Unconfirmed(text)
-        }
-        _ => CallError::Unconfirmed(format!(
-            "{}: {error}; it may be done all the same",
-            path.display()
-        )),
+            format!("the daemon has not answered for {seconds} s; it may still do it")
+        } else {
+            format!("{}: {error}; it may be done all the same", path.display())
+        })
     };
     stream.set_read_timeout((wait == Wait::Short).then_some(PATIENCE)).map_err(broken)?;
     let mut message =
@@ -107,16 +105,16 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
 
 fn unreachable(path: &Path, error: &io::Error) -> CallError {
     let path = path.display();
-    CallError::Unreachable(match error.kind() {
-        io::ErrorKind::NotFound => format!("no daemon listens at {path}: there is no such socket"),
-        io::ErrorKind::ConnectionRefused => {
-            format!("no daemon listens at {path}: it was left behind by one that is gone")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("{path}: only root and the daemon's own user may ask")
-        }
-        _ => format!("{path}: {error}"),
-    })
+    let text = if error.kind() == io::ErrorKind::NotFound {
+        format!("no daemon listens at {path}: there is no such socket")
+    } else if error.kind() == io::ErrorKind::ConnectionRefused {
+        format!("no daemon listens at {path}: it was left behind by one that is gone")
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        format!("{path}: only root and the daemon's own user may ask")
+    } else {
+        format!("{path}: {error}")
+    };
+    CallError::Unreachable(text)
 }
 
 /// The only daemon on this machine.

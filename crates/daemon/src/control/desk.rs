@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde_json::{Value, json};
-use standfast_balance::{Endpoint, Event, Order, RealServer, ServerId, ServiceSnapshot};
+use standfast_balance::{Config, Endpoint, Event, Order, RealServer, ServerId, ServiceSnapshot};
 use standfast_types::{DestinationKey, Instant, ServiceName};
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     socket::ClientId,
     written,
 };
+use crate::names::Names;
 
 /// The pool process confirms an order within this time, or something is wrong.
 const CONFIRMED: Duration = Duration::from_secs(10);
@@ -285,7 +286,7 @@ impl Desk {
         &mut self,
         id: u64,
         services: Vec<ServiceSnapshot>,
-        world: &World<'_>,
+        config: &Config,
     ) -> Vec<Step> {
         let Some(Pending { client, what: What::Pools(wanted), .. }) = self.pending.remove(&id)
         else {
@@ -293,7 +294,7 @@ impl Desk {
         };
         let wanted = |one: &ServiceSnapshot| wanted.as_ref().is_none_or(|name| one.name == *name);
         let services: Vec<_> = services.into_iter().filter(wanted).collect();
-        let pools = Pools::new(&services, world.config, &self.orders);
+        let pools = Pools::new(&services, config, &self.orders);
         let reply =
             serde_json::to_value(pools).map_err(|error| Refusal::Unavailable(error.to_string()));
         vec![Step::Reply(client, reply)]
@@ -375,8 +376,8 @@ impl Desk {
 /// What the desk must know about the daemon.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World<'a> {
-    pub(crate) config: &'a standfast_balance::Config,
-    pub(crate) names: &'a crate::names::Names,
+    pub(crate) config: &'a Config,
+    pub(crate) names: &'a Names,
     /// The pool process runs.
     pub(crate) pool_runs: bool,
 }

@@ -1,6 +1,7 @@
 //! The supervisor: reads the configuration, watches over pulse, runs every script, writes the log.
 
 mod configuration;
+mod control;
 mod pool;
 mod ready;
 mod start;
@@ -51,6 +52,7 @@ use crate::{
 
 use configuration::Configuration;
 pub use configuration::host_name;
+use control::Control;
 use pool::Office;
 pub use pool::POOL_ARGUMENT;
 use start::notify_of;
@@ -70,6 +72,7 @@ struct Supervisor {
     timer: clock::Timer,
     pulse: Pulse,
     office: Office,
+    control: Control,
     /// The network namespace that we were started in.
     origin: Option<NetNs>,
     respawn: Respawn,
@@ -123,6 +126,7 @@ impl Supervisor {
             self.follow_processes(&self.configuration.model.failover.processes.clone());
         }
         self.start_pulse(Default::default(), Default::default())?;
+        self.open_control();
         self.start_pool();
         while !self.is_done() {
             self.timer.set(self.next_deadline())?;
@@ -134,6 +138,7 @@ impl Supervisor {
             self.receive_events();
             self.receive_pool();
             self.receive_names();
+            self.serve_control();
             self.fifos.flush();
             let findings = self.files.receive(clock::now());
             self.report_files(findings);
@@ -180,7 +185,8 @@ impl Supervisor {
         let files = self.files.next_deadline();
         let processes = self.processes.next_deadline();
         let pool = self.office.next_deadline();
-        let all = [pulse, pool, stop, scripts, files, processes, notifications, fifos];
+        let control = self.control.next_deadline();
+        let all = [pulse, pool, control, stop, scripts, files, processes, notifications, fifos];
         all.into_iter().flatten().min()
     }
 
@@ -202,6 +208,8 @@ impl Supervisor {
             )
         }));
         fds.extend(self.office.names.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let control = self.control.socket.as_ref();
+        fds.extend(control.map(|socket| PollFd::from_borrowed_fd(socket.fd(), PollFlags::IN)));
         fds.extend(self.files.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.processes.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.mailer.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
@@ -219,7 +227,7 @@ impl Supervisor {
             match signal {
                 signal::SIGINT if self.options.ignore_interrupt => {}
                 signal::SIGTERM | signal::SIGINT => self.ask_to_stop(),
-                signal::SIGHUP => self.reload(),
+                signal::SIGHUP => drop(self.reload()),
                 signal::SIGUSR1 => self.ask_for(Dump::Text, false),
                 signal::SIGUSR2 => self.ask_for(Dump::Stats, false),
                 number if number == signal::realtime(signals::STATS_CLEAR) => {
@@ -582,9 +590,10 @@ impl Supervisor {
         })
     }
 
-    fn reload(&mut self) {
+    /// Reads the configuration again. Whether it counts.
+    fn reload(&mut self) -> bool {
         if self.stop != Stop::No {
-            return;
+            return false;
         }
         let path = self.options.file.display().to_string();
         let marker = self.reload_marker();
@@ -599,7 +608,7 @@ impl Supervisor {
         marker.map(fs::remove_file);
         let Some(new) = new else {
             self.log.error(&format!("{path} is refused; nothing has changed"));
-            return;
+            return false;
         };
         self.log.info(&format!("{path} reloaded"));
         self.follow_files(&new.model.files);
@@ -619,6 +628,7 @@ impl Supervisor {
                 self.tell(&news);
             }
         }
+        true
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use standfast_balance::{CheckId, Event, Input, Order, ServerId, Verdict};
+use standfast_balance::{CheckId, Event, Input, Verdict};
 use standfast_bfd::{Event as Session, State};
 use standfast_conf::Identity;
 use standfast_failover::{BfdEvent, Event as Failover, InstanceEvent};
@@ -77,7 +77,6 @@ pub(super) enum Pool {
 struct Known {
     verdicts: BTreeMap<CheckId, Verdict>,
     services: BTreeMap<ServiceName, bool>,
-    orders: Vec<Order>,
 }
 
 impl Office {
@@ -115,34 +114,6 @@ impl Office {
         };
         [process, self.commands.next_deadline()].into_iter().flatten().min()
     }
-
-    /// What an operator wants stands until it is taken back.
-    #[expect(dead_code, reason = "the control socket will bring orders")]
-    pub(super) fn note_order(&mut self, order: &Order) {
-        let orders = &mut self.known.orders;
-        let server = subject(order);
-        orders.retain(|old| subject(old) != server || !is_replaced(old, order));
-        if !matches!(order, Order::Enable(_) | Order::Weight(_, None)) {
-            orders.push(order.clone());
-        }
-    }
-}
-
-/// Which server an order is about.
-fn subject(order: &Order) -> Option<&ServerId> {
-    match order {
-        Order::Drain { server, .. }
-        | Order::Disable(server)
-        | Order::Enable(server)
-        | Order::Weight(server, _)
-        | Order::Remove(server) => Some(server),
-        Order::Add(..) => None,
-    }
-}
-
-/// Whether a new order about a server makes an old one void.
-const fn is_replaced(old: &Order, new: &Order) -> bool {
-    matches!(old, Order::Weight(..)) == matches!(new, Order::Weight(..))
 }
 
 impl Supervisor {
@@ -213,7 +184,7 @@ impl Supervisor {
 
     /// All that a pool must know when it begins.
     fn known(&self) -> Vec<Input> {
-        let Known { verdicts, services, orders } = &self.office.known;
+        let Known { verdicts, services } = &self.office.known;
         let files = self.files.values().into_iter().map(|(name, value)| Input::File(name, value));
         let bfd = self.board.bonds().into_keys().map(|name| Input::Bfd(name, true));
         let masters = self.board.masters().into_iter().map(|name| Input::Master(name, true));
@@ -222,7 +193,7 @@ impl Supervisor {
             .names
             .all()
             .map(|(endpoint, resolved)| Input::Resolved(endpoint.clone(), resolved.to_vec()));
-        let orders = orders.iter().cloned().map(Input::Order);
+        let orders = self.control.orders().into_iter().map(Input::Order);
         let services = services.iter().map(|(name, up)| Input::Reported(name.clone(), *up));
         let verdicts = verdicts.iter().map(|(id, v)| Input::Checked(id.clone(), v.clone()));
         files
@@ -323,7 +294,8 @@ impl Supervisor {
                 }
             }
             FromPool::EndResolve(endpoint) => self.office.names.forget(&endpoint),
-            FromPool::Done { .. } | FromPool::Report { .. } => {}
+            FromPool::Done { id, result } => self.order_done(id, result),
+            FromPool::Report { id, services, .. } => self.pools_reported(id, services),
             FromPool::Log(level, text) => self.log.line(level, &text),
             FromPool::Failed(reason) => self.log.error(&format!("no server is checked: {reason}")),
         }
@@ -346,6 +318,7 @@ impl Supervisor {
             self.office.known.services.insert(service.clone(), *up);
         }
         self.log.line(Level::Info, &format!("{event:?}"));
+        self.tell_operators(event);
     }
 
     fn run_check(&mut self, run: RunId, command: &standfast_conf::Command, limit: Duration) {
@@ -419,6 +392,7 @@ impl Supervisor {
         let now = clock::now();
         self.office.commands.forget(now);
         self.office.process = Pool::Gone;
+        self.tell_operators_pool_gone();
         if self.stop != Stop::No {
             if !status.success() {
                 self.log.warning(&format!("pool: {status}"));
@@ -502,6 +476,7 @@ impl Supervisor {
 
     /// The pool follows a new configuration.
     pub(super) fn reload_pool(&mut self) {
+        self.forget_checks();
         if !self.wants_pool() {
             self.release_pool(clock::now());
             return;
@@ -512,7 +487,6 @@ impl Supervisor {
                 let model = &self.configuration.model;
                 let setup = Setup::new(&model.pool, &model.global.place, papers);
                 let setup = Box::new(setup);
-                self.forget_checks();
                 self.tell_pool(&ToPool::Reload(setup));
             }
             // It is started again by its end.
@@ -521,13 +495,16 @@ impl Supervisor {
         }
     }
 
-    /// Checks that are gone need not be known.
+    /// Checks and names that are gone need not be known.
     fn forget_checks(&mut self) {
         let services = &self.configuration.model.pool.balance.services;
         let names: std::collections::BTreeSet<_> = services.iter().map(|one| &one.name).collect();
         let known = &mut self.office.known;
         known.verdicts.retain(|id, _| names.contains(&id.server.service));
         known.services.retain(|name, _| names.contains(name));
+        let all = services.iter().flat_map(|service| &service.servers);
+        let named: std::collections::BTreeSet<_> = all.map(|server| &server.endpoint).collect();
+        self.office.names.retain(|endpoint| named.contains(endpoint));
     }
 }
 

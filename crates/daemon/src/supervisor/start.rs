@@ -17,7 +17,7 @@ use standfast_kernel::{
 use standfast_types::{InstanceName, Instant};
 
 use super::{
-    Office, Pulse, Stop, Supervisor,
+    Control, Office, Pulse, Stop, Supervisor,
     configuration::{self, Configuration},
 };
 use crate::{
@@ -141,6 +141,7 @@ impl Supervisor {
             timer: clock::Timer::new()?,
             pulse: Pulse::Gone,
             office: Office::default(),
+            control: Control::default(),
             origin: None,
             respawn: Respawn::default(),
             scripts,

@@ -1,8 +1,7 @@
-use standfast_balance::{Active, Config, ServerSnapshot, Verdict, VirtualServer};
+use standfast_balance::{Active, ServerSnapshot, Verdict, VirtualServer};
 use standfast_types::{Forwarding, Scheduler, Scheduling, ServiceKey, Transport};
 
 use super::*;
-use crate::names::Names;
 
 const CLIENT: ClientId = ClientId::new(1);
 const OTHER: ClientId = ClientId::new(2);
@@ -66,9 +65,7 @@ impl Scene {
     }
 
     fn report(&mut self, id: u64, services: Vec<ServiceSnapshot>) -> Vec<Step> {
-        let Self { desk, config, names, pool_runs } = self;
-        let world = World { config, names, pool_runs: *pool_runs };
-        desk.handle_report(id, services, &world)
+        self.desk.handle_report(id, services, &self.config)
     }
 }
 
