@@ -442,6 +442,33 @@ pub(super) fn decode(payload: &[u8]) -> Option<RouteReport> {
     Some(report)
 }
 
+impl Netlink {
+    /// The interface by which an address is reached without a router.
+    ///
+    /// # Errors
+    /// `Retry` when there is no route now, or a router in between; `Refused` for an address of this machine.
+    pub fn link_to_neighbour(&mut self, address: IpAddr) -> Result<IfIndex, Error> {
+        const UNICAST: u8 = 1;
+        let operation = "find the interface of a neighbour";
+        let (family, length) = if address.is_ipv4() { (AF_INET, 32) } else { (AF_INET6, 128) };
+        let header = [family, length, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let request = Message::new(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK)
+            .raw(&header)
+            .address(RTA_DST, address);
+        let (kind, (gateway, link)) = self.get(operation, request, |_, payload| {
+            let (header, rest) = payload.split_at_checked(HEADER)?;
+            Some((*header.get(7)?, hop(rest)))
+        })?;
+        let refuse = |errno, why| Err(Error::from_errno(operation, errno, Some(why)));
+        match (kind, gateway, link) {
+            (UNICAST, None, Some(link)) => Ok(link),
+            (UNICAST, Some(_), _) => refuse(libc::EHOSTUNREACH, "it is behind a router"),
+            (UNICAST, None, None) => refuse(libc::EHOSTUNREACH, "no interface leads to it"),
+            _ => refuse(libc::EADDRINUSE, "it is an address of this machine"),
+        }
+    }
+}
+
 fn any(family: u8) -> IpAddr {
     if family == AF_INET { [0; 4].into() } else { [0; 16].into() }
 }

@@ -11,6 +11,8 @@ use crate::netlink::message::Message;
 const FIRST: u32 = 1;
 /// Of hashes. Machines that share a service must agree on it.
 const SEED: u32 = 0x5afe_fa57;
+/// `NFT_LOOKUP_F_INV`
+const INVERTED: u32 = 1;
 const VERDICT: u32 = 0;
 const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
@@ -52,6 +54,8 @@ pub(super) enum Meta {
     Mark,
     /// IPv4 or IPv6.
     Family,
+    /// The same where a packet comes in: its type in the Ethernet header.
+    Ethertype,
 }
 
 /// What becomes of a packet that the rule matches.
@@ -64,12 +68,6 @@ pub(super) enum Verdict {
 impl Rule {
     pub(super) const fn new() -> Self {
         Self(Vec::new())
-    }
-
-    /// What another rule does, after this.
-    pub(super) fn append(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
-        self
     }
 
     /// Loads an address from the IP header.
@@ -98,6 +96,7 @@ impl Rule {
             Meta::Protocol => 16,
             Meta::Mark => 3,
             Meta::Family => 15,
+            Meta::Ethertype => 1,
         };
         self.expression("meta", |data| data.big_endian(2, key).big_endian(1, register))
     }
@@ -150,6 +149,13 @@ impl Rule {
         })
     }
 
+    /// Loads what is written here.
+    pub(super) fn put(self, value: &[u8], register: u32) -> Self {
+        self.expression("immediate", |data| {
+            data.big_endian(1, register).nested(2, |data| data.attribute(1, value))
+        })
+    }
+
     /// Clears the bits that are not in the mask.
     pub(super) fn mask(self, register: u32, mask: &[u8]) -> Self {
         self.expression("bitwise", |data| {
@@ -186,9 +192,11 @@ impl Rule {
         })
     }
 
-    /// Goes on when the registers are in the set.
-    pub(super) fn one_of(self, set: SetName<'_>, key: u32) -> Self {
-        self.expression("lookup", |data| set.write(data.big_endian(2, key), 1, 4))
+    /// Goes on when the registers are not in the set.
+    pub(super) fn none_of(self, set: SetName<'_>, key: u32) -> Self {
+        self.expression("lookup", |data| {
+            set.write(data.big_endian(2, key), 1, 4).big_endian(5, INVERTED)
+        })
     }
 
     /// Goes on with what the map has for the registers, if it has anything.
@@ -203,23 +211,32 @@ impl Rule {
         self.find_in(map, key, VERDICT)
     }
 
-    /// Remembers a value in a map for so long, or if it is there already, lets it live so long again.
-    /// Goes on unless the map is full.
-    pub(super) fn remember(self, map: &str, key: u32, value: u32, time: Duration) -> Self {
+    /// Remembers something in a set, or a value in a map, for so long; or if it is there already, lets it live
+    /// so long again. Goes on unless the set is full.
+    pub(super) fn remember(self, set: &str, key: u32, value: Option<u32>, time: Duration) -> Self {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.expression("dynset", |data| {
-            data.text(1, map)
-                .big_endian(3, 1)
-                .big_endian(4, key)
-                .big_endian(5, value)
-                .attribute(6, &millis.to_be_bytes())
-        })
+        self.dynamic(set, 1, key, value, |data| data.attribute(6, &millis.to_be_bytes()))
     }
 
-    /// Removes something from a map; the kernel wants to know a register for its value too.
-    pub(super) fn forget(self, map: &str, key: u32, value: u32) -> Self {
+    /// Removes something from a set or map; of a map, the kernel wants to know a register for its value too.
+    pub(super) fn forget(self, set: &str, key: u32, value: Option<u32>) -> Self {
+        self.dynamic(set, 2, key, value, |data| data)
+    }
+
+    fn dynamic(
+        self,
+        set: &str,
+        operation: u32,
+        key: u32,
+        value: Option<u32>,
+        more: impl FnOnce(Message) -> Message,
+    ) -> Self {
         self.expression("dynset", |data| {
-            data.text(1, map).big_endian(3, 2).big_endian(4, key).big_endian(5, value)
+            let data = data.text(1, set).big_endian(3, operation).big_endian(4, key);
+            more(match value {
+                Some(value) => data.big_endian(5, value),
+                None => data,
+            })
         })
     }
 
@@ -235,6 +252,28 @@ impl Rule {
                 Some(port) => data.big_endian(5, port),
                 None => data,
             }
+        })
+    }
+
+    /// Goes on when the packet's destination is an address of this machine.
+    pub(super) fn with_our_address(self, register: u32) -> Self {
+        const TYPE: u32 = 3;
+        const DESTINATION: u32 = 1 << 1;
+        const LOCAL: u32 = 2;
+        let rule = self.expression("fib", |data| {
+            data.big_endian(1, register).big_endian(2, TYPE).big_endian(3, DESTINATION)
+        });
+        rule.is(register, &LOCAL.to_ne_bytes())
+    }
+
+    /// Sends the packet out by an interface, to a neighbour there.
+    pub(super) fn forward(self, family: Family, address: u32, interface: u32) -> Self {
+        let number = match family {
+            Family::V4 => IPV4,
+            Family::V6 => IPV6,
+        };
+        self.expression("fwd", |data| {
+            data.big_endian(1, interface).big_endian(2, address).big_endian(3, number.into())
         })
     }
 

@@ -17,6 +17,7 @@ pub(super) const NEW_TABLE: u16 = SUBSYSTEM << 8;
 pub(super) const GET_TABLE: u16 = (SUBSYSTEM << 8) + 1;
 pub(super) const DELETE_TABLE: u16 = (SUBSYSTEM << 8) + 2;
 pub(super) const NEW_CHAIN: u16 = (SUBSYSTEM << 8) + 3;
+pub(super) const GET_CHAIN: u16 = (SUBSYSTEM << 8) + 4;
 pub(super) const DELETE_CHAIN: u16 = (SUBSYSTEM << 8) + 5;
 pub(super) const NEW_RULE: u16 = (SUBSYSTEM << 8) + 6;
 pub(super) const GET_RULE: u16 = (SUBSYSTEM << 8) + 7;
@@ -32,6 +33,7 @@ const GENERATION_ID: u16 = 1;
 /// Families of tables (`NFPROTO_*`).
 pub(super) const INET: u8 = 1;
 pub(super) const IPV4: u8 = 2;
+pub(super) const NETDEV: u8 = 5;
 pub(super) const IPV6: u8 = 10;
 /// What `nft` shows keys as.
 pub(super) const TYPE_IPV4: u32 = 7;

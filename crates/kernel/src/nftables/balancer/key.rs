@@ -12,6 +12,7 @@ const TYPE_INTEGER: u32 = 4;
 const TYPE_PROTOCOL: u32 = 12;
 const TYPE_PORT: u32 = 13;
 const TYPE_MARK: u32 = 19;
+const TYPE_INTERFACE: u32 = 20;
 
 /// A map that leads to chains of services: what it tells them by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ impl ServiceMap {
 
 /// What a rule draws.
 pub(super) const NUMBER: Kind = Kind { shown: TYPE_INTEGER, length: 4 };
+/// An interface.
+pub(super) const INTERFACE: Kind = Kind { shown: TYPE_INTERFACE, length: 4 };
 /// A service and one of its destinations.
 pub(super) const DESTINATION: Kind = Kind {
     shown: together(&[TYPE_IPV6, TYPE_PROTOCOL, TYPE_PORT, TYPE_IPV6, TYPE_PORT]),
@@ -190,6 +193,22 @@ pub(super) fn chain(key: &ServiceKey) -> String {
         ServiceKey::Mark { mark, family: Family::V4 } => format!("mark/{mark}"),
         ServiceKey::Mark { mark, family: Family::V6 } => format!("mark6/{mark}"),
     }
+}
+
+/// The name of the map in which a service's connections stay with their destinations.
+pub(super) fn flows(key: &ServiceKey) -> String {
+    format!("flows/{}", chain(key))
+}
+
+/// The name of the set of those that are closed.
+pub(super) fn closed_flows(key: &ServiceKey) -> String {
+    format!("closed/{}", chain(key))
+}
+
+/// The name of the chain of one of a service's destinations.
+pub(super) fn target(key: &ServiceKey, to: &DestinationKey) -> String {
+    let address = to.address.to_string().replace(':', ".");
+    format!("{}/{address}/{}", chain(key), to.port)
 }
 
 /// As the packet's own header says it (`NFPROTO_*`).

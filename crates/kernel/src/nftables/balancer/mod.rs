@@ -8,74 +8,52 @@
 
 mod chain;
 mod closing;
+mod direct;
 mod key;
+mod links;
 mod place;
 mod read;
 mod record;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wheel;
+mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use standfast_types::{DestinationKey, Family, Service, ServiceChange, ServiceKey, ServiceTable};
-
-use super::{
-    expression::{Field, Meta, Rule, SetName, register},
-    transaction::{INET, IPV4, IPV6, Nftables},
+use standfast_types::{
+    DestinationKey, Forwarding, Service, ServiceChange, ServiceKey, ServiceTable,
 };
+
+use super::transaction::Nftables;
 use crate::{
     error::{Class, Error},
     netlink::message::Message,
 };
-use chain::{Chain, admit, records};
+use chain::admit;
 use closing::Closings;
-use key::ServiceMap;
-use place::Place;
+use links::Neighbours;
 use read::Found;
+use table::{LEFT, OWNED, Side};
+use write::Step;
 
-/// `flags owner, persist`
-const OURS: u32 = 0x2 | 0x4;
-const PERSISTENT: u32 = 0x4;
 const OPERATION: &str = "change the nftables table";
-/// Before others that translate addresses, such as a container engine's rules at -100.
-const PRIORITY: i32 = -110;
-const PREROUTING: &str = "prerouting";
-const OUTPUT: &str = "output";
-/// Chains that the kernel goes to.
-const DISPATCH: [&str; 2] = [PREROUTING, OUTPUT];
-/// Maps from what a packet has to the chain of its service, in the order in which they are asked.
-const MAPS: [ServiceMap; 5] = [
-    ServiceMap::Marks,
-    ServiceMap::Ports(Family::V4),
-    ServiceMap::Addresses(Family::V4),
-    ServiceMap::Ports(Family::V6),
-    ServiceMap::Addresses(Family::V6),
-];
-/// The set of all destinations.
-const SERVERS: &str = "servers";
+/// Bytes around a batch.
+const FRAME: usize = 64;
 
-/// A table of nftables that balances.
+/// Tables of nftables that balance.
 #[derive(Debug)]
 pub struct Balancer {
     nftables: Nftables,
-    place: Place,
-    state: State,
+    table: String,
+    /// `None` before the first reading.
+    known: Option<BTreeSet<Side>>,
     services: ServiceTable,
+    neighbours: Neighbours,
     closings: Closings,
     /// As it was after our last change or reading.
     generation: u32,
-}
-
-/// What is known of the kernel's table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nothing yet.
-    Unread,
-    /// It is not there, or not as we write it, and has to be made anew.
-    Missing,
-    /// It has the services that we know.
-    Known,
 }
 
 impl Balancer {
@@ -86,10 +64,15 @@ impl Balancer {
     pub fn open(table: &str) -> Result<Self, Error> {
         let mut nftables = Nftables::open()?;
         let generation = nftables.generation()?;
-        let place = Place { family: INET, table: table.to_owned() };
-        let closings = Closings::open()?;
-        let (state, services) = (State::Unread, ServiceTable::new());
-        Ok(Self { nftables, place, state, services, closings, generation })
+        Ok(Self {
+            nftables,
+            table: table.to_owned(),
+            known: None,
+            services: ServiceTable::new(),
+            neighbours: Neighbours::open()?,
+            closings: Closings::open(table)?,
+            generation,
+        })
     }
 
     /// What is balanced. A table that somebody has changed counts as empty, and the next change makes it
@@ -98,39 +81,50 @@ impl Balancer {
     /// # Errors
     /// `Refused` without permission, `Retry` when the table kept changing.
     pub fn read(&mut self) -> Result<ServiceTable, Error> {
+        self.known = None;
         self.generation = self.nftables.generation()?;
-        let (state, services) = match read::read(&mut self.nftables, &self.place)? {
-            Found::Absent | Found::Damaged => (State::Missing, ServiceTable::new()),
-            Found::Table { flags, services } => {
-                if flags & OURS == PERSISTENT {
-                    // The process that it belonged to is gone.
-                    self.transact(vec![self.place.new_table(OURS)])?;
+        let (mut known, mut all) = (BTreeSet::new(), ServiceTable::new());
+        for side in Side::BOTH {
+            let place = side.place(&self.table);
+            match read::read(&mut self.nftables, side, &place)? {
+                Found::Absent | Found::Damaged => {}
+                Found::Table { flags, services, links } => {
+                    if flags & OWNED == LEFT {
+                        // The process that it belonged to is gone.
+                        self.transact(vec![place.new_table(OWNED)])?;
+                    }
+                    if side == Side::Direct {
+                        self.neighbours.adopt(links);
+                    }
+                    known.insert(side);
+                    all.extend(services);
                 }
-                (State::Known, services)
             }
-        };
-        (self.state, self.services) = (state, services);
-        Ok(self.services.clone())
+        }
+        self.services.clone_from(&all);
+        let serves_directly = known.contains(&Side::Direct);
+        self.known = Some(known);
+        if serves_directly {
+            self.follow_links()?;
+        }
+        Ok(all)
     }
 
-    /// Whether somebody else has changed anything in nftables since we last looked or changed it: then it
-    /// is time to [`Self::read`]. Costs one short question.
+    /// Whether somebody else has changed anything in nftables since we last looked or changed it, or the
+    /// interfaces of direct return: then it is time to [`Self::read`]. Costs one short question, or two.
     ///
     /// # Errors
     /// Only those of a socket that does not work.
     pub fn is_disturbed(&mut self) -> Result<bool, Error> {
-        Ok(self.nftables.generation()? != self.generation)
+        let direct = self.known.as_ref().is_some_and(|known| known.contains(&Side::Direct));
+        Ok(self.nftables.generation()? != self.generation
+            || (direct && self.neighbours.have_changed()?))
     }
 
     /// Makes changes, those of one call at once as far as a batch of the kernel can hold them. One answer
     /// each, in order.
     pub fn apply(&mut self, changes: &[ServiceChange]) -> Vec<Result<(), Error>> {
-        let ready = match self.state {
-            State::Unread => self.read().map(drop).and_then(|()| self.prepare()),
-            State::Missing => self.prepare(),
-            State::Known => Ok(()),
-        };
-        if let Err(error) = ready {
+        if let Err(error) = self.prepare(changes) {
             return changes.iter().map(|_| Err(again(&error))).collect();
         }
         let mut wanted = BTreeMap::new();
@@ -139,11 +133,12 @@ impl Balancer {
             .map(|change| {
                 let key = change_key(change);
                 let service = wanted.entry(key).or_insert_with(|| self.services.get(&key).cloned());
+                self.neighbours.find(change)?;
                 fold(service, change)
             })
             .collect();
         let failures = self.write(wanted);
-        self.closings.close();
+        self.closings.close(&mut self.nftables);
         let answer = |(change, answer): (&ServiceChange, Result<(), Error>)| {
             answer.and_then(|()| match failures.get(&change_key(change)) {
                 Some(error) => Err(again(error)),
@@ -159,49 +154,80 @@ impl Balancer {
     /// # Errors
     /// `Refused` without permission.
     pub fn connections(&mut self, key: &ServiceKey, to: &DestinationKey) -> Result<u32, Error> {
-        self.closings.count(key, to)
+        self.closings.count(&mut self.nftables, self.services.get(key), key, to)
     }
 
-    /// Removes the table with all that is in it.
+    /// Removes our tables with all that is in them.
     ///
     /// # Errors
-    /// `Refused` without permission, or when it belongs to another process.
+    /// `Refused` without permission, or when they belong to another process.
     pub fn remove_all(&mut self) -> Result<(), Error> {
-        let batch = vec![self.place.any_table(), self.place.delete_table()];
-        self.transact(batch)?;
-        (self.state, self.services) = (State::Missing, ServiceTable::new());
+        let places = Side::BOTH.map(|side| side.place(&self.table));
+        let batch = places.iter().flat_map(|place| [place.any_table(), place.delete_table()]);
+        self.transact(batch.collect())?;
+        (self.known, self.services) = (Some(BTreeSet::new()), ServiceTable::new());
         Ok(())
     }
 
-    /// Makes the table, without services, in place of what is there.
-    fn prepare(&mut self) -> Result<(), Error> {
-        let ours = self.empty(OURS);
-        self.transact(ours).or_else(|error| match error.class {
-            // A kernel that knows no owners, or none that the table outlives.
-            Class::Refused | Class::Bug => {
-                let open = self.empty(0);
-                self.transact(open)
-            }
-            Class::Retry | Class::Gone => Err(error),
-        })?;
-        (self.state, self.services) = (State::Known, ServiceTable::new());
-        Ok(())
-    }
-
-    fn empty(&self, flags: u32) -> Vec<Message> {
-        let place = &self.place;
-        let mut batch = vec![place.any_table(), place.delete_table(), place.new_table(flags)];
-        batch.extend(MAPS.map(|map| place.chain_map(map.name(), map.key())));
-        batch.push(place.set(SERVERS, key::DESTINATION));
-        for (chain, hook) in [(PREROUTING, 0), (OUTPUT, 3)] {
-            batch.push(place.nat_chain(chain, hook, PRIORITY));
-            let rules = dispatch();
-            let count = rules.len();
-            for (at, rule) in rules.into_iter().enumerate() {
-                batch.push(place.rule(chain, rule, &dispatch_mark(at, count)));
+    /// Makes the tables that changes need, without services, in place of what is there.
+    fn prepare(&mut self, changes: &[ServiceChange]) -> Result<(), Error> {
+        if self.known.is_none() {
+            self.read()?;
+        }
+        let direct = changes.iter().any(is_direct);
+        for side in Side::BOTH {
+            let is_there = self.known.as_ref().is_some_and(|known| known.contains(&side));
+            if !is_there && (side == Side::Translated || direct) {
+                self.make(side)?;
             }
         }
-        batch
+        Ok(())
+    }
+
+    fn make(&mut self, side: Side) -> Result<(), Error> {
+        let place = side.place(&self.table);
+        let links = match side {
+            Side::Translated => Vec::new(),
+            Side::Direct => self.neighbours.renew()?,
+        };
+        self.transact(side.empty(&place, OWNED, &links)).or_else(|error| match error.class {
+            // A kernel that knows no owners, or none that the table outlives.
+            Class::Refused | Class::Bug => self.transact(side.empty(&place, 0, &links)),
+            Class::Retry | Class::Gone => Err(error),
+        })?;
+        self.known.get_or_insert_default().insert(side);
+        Ok(())
+    }
+
+    /// Listens to the interfaces that there are now, and finds servers again.
+    fn follow_links(&mut self) -> Result<(), Error> {
+        let place = Side::Direct.place(&self.table);
+        let old = self.neighbours.links().clone();
+        let before = read::links(&mut self.nftables, &place)?;
+        let now = self.neighbours.renew()?;
+        if before != now {
+            self.transact(Side::Direct.enter_anew(&place, &before, &now))?;
+        }
+        let (mut number, mut batch) = (0, Vec::new());
+        for (key, service) in self.services.iter().filter(|(_, service)| serves_directly(service)) {
+            let mut moved = false;
+            for to in service
+                .destinations
+                .keys()
+                .filter(|to| old.get(&to.address) != self.neighbours.links().get(&to.address))
+                .map(|to| to.address)
+                .collect::<Vec<_>>()
+            {
+                // One that can't be found now is found when interfaces change again.
+                moved |= self.neighbours.look_for(to).is_ok();
+            }
+            if moved {
+                let links = [&old, self.neighbours.links()];
+                let (from, to) = (Some(service), Some(service));
+                Step { table: &self.table, key, from, to, links }.write(&mut number, &mut batch);
+            }
+        }
+        self.transact(batch)
     }
 
     /// Brings services to what is wanted; what failed, and why.
@@ -213,19 +239,14 @@ impl Balancer {
         let mut waiting: Vec<_> = Vec::new();
         let (mut batch, mut number, mut bytes) = (Vec::new(), 0, 0_usize);
         for (key, service) in wanted {
-            let from = self.services.get(&key);
-            if from == service.as_ref() {
+            if self.services.get(&key) == service.as_ref() {
                 continue;
             }
-            let mut own = Vec::new();
-            self.step(&key, from, service.as_ref(), &mut number, &mut own);
+            let own = self.step(&key, service.as_ref(), &mut number);
             let length: usize = own.iter().map(Message::length).sum();
             if bytes.saturating_add(length) > self.nftables.room().saturating_sub(FRAME) {
-                self.commit(
-                    std::mem::take(&mut batch),
-                    std::mem::take(&mut waiting),
-                    &mut failures,
-                );
+                let services = std::mem::take(&mut waiting);
+                self.commit(std::mem::take(&mut batch), services, &mut failures);
                 bytes = 0;
             }
             bytes = bytes.saturating_add(length);
@@ -245,23 +266,22 @@ impl Balancer {
     ) {
         let Err(error) = self.transact(batch) else {
             for (key, service) in services {
-                self.known(key, service);
+                self.has(key, service);
             }
             return;
         };
         if error.class == Class::Gone {
             // It is not as we know it.
-            self.state = State::Unread;
+            self.known = None;
         }
         if let [(key, _)] = services.as_slice() {
             failures.insert(*key, error);
             return;
         }
         for (key, service) in services {
-            let mut own = Vec::new();
-            self.step(&key, self.services.get(&key), service.as_ref(), &mut 0, &mut own);
+            let own = self.step(&key, service.as_ref(), &mut 0);
             match self.transact(own) {
-                Ok(()) => self.known(key, service),
+                Ok(()) => self.has(key, service),
                 Err(error) => {
                     failures.insert(key, error);
                 }
@@ -269,65 +289,21 @@ impl Balancer {
         }
     }
 
-    fn known(&mut self, key: ServiceKey, service: Option<Service>) {
+    fn step(&self, key: &ServiceKey, to: Option<&Service>, number: &mut u32) -> Vec<Message> {
+        let mut batch = Vec::new();
+        let links = [self.neighbours.links(); 2];
+        let from = self.services.get(key);
+        Step { table: &self.table, key, from, to, links }.write(number, &mut batch);
+        batch
+    }
+
+    /// The kernel has it.
+    fn has(&mut self, key: ServiceKey, service: Option<Service>) {
         self.closings.after(&key, self.services.get(&key), service.as_ref());
         match service {
             Some(service) => self.services.insert(key, service),
             None => self.services.remove(&key),
         };
-    }
-
-    /// The messages that lead from one state of a service to another.
-    fn step(
-        &self,
-        key: &ServiceKey,
-        from: Option<&Service>,
-        to: Option<&Service>,
-        number: &mut u32,
-        batch: &mut Vec<Message>,
-    ) {
-        let place = &self.place;
-        let from = from.map(|service| Chain::new(key, service));
-        let to = to.map(|service| Chain::new(key, service));
-        let old = from.as_ref().map(|chain| records(key, &chain.service.destinations));
-        let new = to.as_ref().map(|chain| records(key, &chain.service.destinations));
-        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-        let gone: Vec<_> =
-            old.iter().filter(|&e| new.binary_search_by(|n| n.cmp(e)).is_err()).cloned().collect();
-        let come: Vec<_> =
-            new.iter().filter(|&e| old.binary_search_by(|o| o.cmp(e)).is_err()).cloned().collect();
-        place.delete(SERVERS, &gone, batch);
-        place.add(SERVERS, &come, batch);
-        let entry = |chain: &Chain<'_>| place::Element {
-            key: key::service(key),
-            value: place::Value::Chain(chain.name()),
-            comment: None,
-        };
-        match (&from, &to) {
-            (None, Some(to)) => batch.push(place.new_chain(&to.name())),
-            (Some(from), None) => {
-                place.delete(ServiceMap::of(key).name(), &[entry(from)], batch);
-                batch.push(place.delete_chain(&from.name()));
-            }
-            (Some(from), Some(_)) => batch.push(place.delete_rules(&from.name())),
-            (None, None) => {}
-        }
-        let memory = |chain: &Option<Chain<'_>>| {
-            chain.as_ref().and_then(|chain| Some((chain.memory(place)?, chain.choice())))
-        };
-        let (before, after) = (memory(&from), memory(&to));
-        if before.as_ref().map(|(_, choice)| choice) != after.as_ref().map(|(_, choice)| choice) {
-            if let (Some(_), Some(from)) = (before, &from) {
-                batch.push(place.delete_set(&from.memory_name()));
-            }
-            batch.extend(after.map(|(memory, _)| memory));
-        }
-        if let Some(to) = &to {
-            to.rules(place, number, batch);
-            if from.is_none() {
-                place.add(ServiceMap::of(key).name(), &[entry(to)], batch);
-            }
-        }
     }
 
     fn transact(&mut self, batch: Vec<Message>) -> Result<(), Error> {
@@ -341,37 +317,21 @@ impl Balancer {
     }
 }
 
-/// Bytes around a batch.
-const FRAME: usize = 64;
-
-/// The rules that lead new connections to the chains of their services.
-fn dispatch() -> [Rule; 5] {
-    MAPS.map(|map| {
-        let key = register(0);
-        let rule = match map {
-            ServiceMap::Marks => Rule::new().meta(Meta::Family, key).meta(Meta::Mark, register(1)),
-            ServiceMap::Ports(family) | ServiceMap::Addresses(family) => {
-                let (number, protocol) = match family {
-                    Family::V4 => (IPV4, 1),
-                    Family::V6 => (IPV6, 4),
-                };
-                let rule = Rule::new().meta(Meta::Family, key).is(key, &[number]);
-                let rule = rule.load(Field::Destination(family), key);
-                let rule = rule.meta(Meta::Protocol, register(protocol));
-                match map {
-                    ServiceMap::Ports(_) => {
-                        rule.load(Field::DestinationPort, register(protocol + 1))
-                    }
-                    ServiceMap::Addresses(_) | ServiceMap::Marks => rule,
-                }
-            }
-        };
-        rule.follow(SetName(map.name(), None), key)
-    })
+fn serves_directly(service: &Service) -> bool {
+    let first = service.destinations.values().next();
+    first.is_some_and(|destination| destination.forwarding == Forwarding::DirectRouting)
 }
 
-fn dispatch_mark(at: usize, count: usize) -> String {
-    format!("standfast {at}/{count}")
+const fn is_direct(change: &ServiceChange) -> bool {
+    match change {
+        ServiceChange::AddDestination(_, _, to) | ServiceChange::EditDestination(_, _, to) => {
+            matches!(to.forwarding, Forwarding::DirectRouting)
+        }
+        ServiceChange::AddService(..)
+        | ServiceChange::EditService(..)
+        | ServiceChange::RemoveService(_)
+        | ServiceChange::RemoveDestination(..) => false,
+    }
 }
 
 const fn change_key(change: &ServiceChange) -> ServiceKey {

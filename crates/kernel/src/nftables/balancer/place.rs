@@ -1,5 +1,6 @@
 //! The messages about the objects of one table.
 
+use super::{chain::Memory, key::NUMBER};
 use crate::{
     netlink::message::Message,
     nftables::{
@@ -89,6 +90,17 @@ impl Place {
             .text(7, "nat")
     }
 
+    /// A chain that the kernel goes to with all that comes in by these interfaces.
+    pub(super) fn ingress_chain(&self, name: &str, priority: i32, links: &[String]) -> Message {
+        self.message(NEW_CHAIN)
+            .text(3, name)
+            .nested(4, |place| {
+                let place = place.big_endian(1, 0).attribute(2, &priority.to_be_bytes());
+                place.nested(4, |list| links.iter().fold(list, |list, link| list.text(1, link)))
+            })
+            .text(7, "filter")
+    }
+
     pub(super) fn delete_chain(&self, name: &str) -> Message {
         self.message(DELETE_CHAIN).text(3, name)
     }
@@ -120,21 +132,26 @@ impl Place {
         self.set(name, key).big_endian(3, MAP).big_endian(6, VERDICTS)
     }
 
-    /// A map that rules write to.
-    pub(super) fn memory(&self, name: &str, key: Kind, value: Kind) -> Message {
-        self.set(name, key)
-            .big_endian(3, MAP | TIMEOUT | EVALUATED)
-            .big_endian(6, value.shown)
-            .big_endian(7, value.length)
-            .nested(9, |size| size.big_endian(1, REMEMBERED))
+    /// A map or set that rules write to.
+    pub(super) fn memory(&self, Memory { name, key, value }: &Memory) -> Message {
+        let set = self.set(name, *key);
+        let set = match value {
+            Some(value) => set
+                .big_endian(3, MAP | TIMEOUT | EVALUATED)
+                .big_endian(6, value.shown)
+                .big_endian(7, value.length),
+            None => set.big_endian(3, TIMEOUT | EVALUATED),
+        };
+        set.nested(9, |size| size.big_endian(1, REMEMBERED))
     }
 
     pub(super) fn delete_set(&self, name: &str) -> Message {
         self.message(DELETE_SET).text(2, name)
     }
 
-    /// A set or map that belongs to the rule which is made in the same transaction, and goes with it.
-    pub(super) fn set_of_rule(
+    /// A map, to chains if to nothing else, that belongs to the one rule which is made in the same transaction, and goes
+    /// with it.
+    pub(super) fn map_of_rule(
         &self,
         number: u32,
         key: Kind,
@@ -143,20 +160,20 @@ impl Place {
         batch: &mut Vec<Message>,
     ) -> SetName<'static> {
         let size = u32::try_from(elements.len()).unwrap_or(u32::MAX);
-        let flags = ANONYMOUS | CONSTANT | if value.is_some() { MAP } else { 0 };
         let set = self
             .message(NEW_SET)
             .text(2, OF_A_RULE)
-            .big_endian(3, flags)
+            .big_endian(3, ANONYMOUS | CONSTANT | MAP)
             .big_endian(4, key.shown)
             .big_endian(5, key.length)
-            .big_endian(10, number);
+            .big_endian(10, number)
+            .attribute(13, &key.order())
+            .nested(9, |description| description.big_endian(1, size));
         let set = match value {
             Some(value) => set.big_endian(6, value.shown).big_endian(7, value.length),
-            None => set,
+            None => set.big_endian(6, VERDICTS),
         };
-        let set = set.attribute(13, &key.order());
-        batch.push(set.nested(9, |description| description.big_endian(1, size)));
+        batch.push(set);
         let name = SetName(OF_A_RULE, Some(number));
         self.elements(NEW_ELEMENTS, name, elements, batch);
         name
@@ -194,7 +211,7 @@ impl Kind {
     /// How `nft` is told that numbers are in the machine's own order: type 0, length 4, and 1 for that
     /// order; 2 is that of the network.
     fn order(self) -> Vec<u8> {
-        let order: u32 = if self == super::key::NUMBER { 1 } else { 2 };
+        let order: u32 = if self == NUMBER { 1 } else { 2 };
         [[0, 4].as_slice(), &order.to_ne_bytes()].concat()
     }
 }

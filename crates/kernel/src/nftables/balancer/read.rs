@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use standfast_types::{Destination, DestinationKey, Service, ServiceKey, ServiceTable};
 
 use super::{
-    DISPATCH, MAPS, SERVERS, dispatch_mark, key,
+    chain::{Chain, Links},
+    key,
     key::ServiceMap,
     place::{Place, comment},
     record,
+    table::{SERVERS, Side, dispatch_mark},
 };
 use crate::{
     error::{Class, Error},
     netlink::message::{attributes, text},
-    nftables::transaction::{GET_ELEMENTS, GET_RULE, GET_TABLE, Nftables, question},
+    nftables::transaction::{GET_CHAIN, GET_ELEMENTS, GET_RULE, GET_TABLE, Nftables, question},
 };
 
 const OPERATION: &str = "read the nftables table";
@@ -26,10 +28,15 @@ pub(super) enum Found {
     /// A table that is not as we write it.
     Damaged,
     /// Ours.
-    Table { flags: u32, services: ServiceTable },
+    Table {
+        flags: u32,
+        services: ServiceTable,
+        /// By which interfaces servers of direct return are reached.
+        links: Links,
+    },
 }
 
-pub(super) fn read(nftables: &mut Nftables, place: &Place) -> Result<Found, Error> {
+pub(super) fn read(nftables: &mut Nftables, side: Side, place: &Place) -> Result<Found, Error> {
     let tables = nftables.dump(OPERATION, &question(GET_TABLE, place.family), |bytes| {
         let name = attribute(bytes, 1).and_then(text)?;
         (name == place.table).then(|| number(attribute(bytes, 2)?))
@@ -45,7 +52,7 @@ pub(super) fn read(nftables: &mut Nftables, place: &Place) -> Result<Found, Erro
     let elements =
         |set: &str| question(GET_ELEMENTS, place.family).text(1, &place.table).text(2, set);
     let read_all = |nftables: &mut Nftables, parts: &mut Parts| -> Result<(), Error> {
-        for map in MAPS {
+        for map in side.maps() {
             let request = elements(map.name());
             let found = nftables.dump(OPERATION, &request, |b| Some(read_services(map, b)))?;
             parts.services.extend(found.into_iter().flatten());
@@ -61,10 +68,49 @@ pub(super) fn read(nftables: &mut Nftables, place: &Place) -> Result<Found, Erro
         result => result?,
     }
     let dormant = flags & 1 != 0;
-    Ok(match parts.assemble() {
-        Some(services) if !dormant => Found::Table { flags, services },
+    let links = parts.links();
+    Ok(match parts.assemble(side) {
+        Some(services) if !dormant => Found::Table { flags, services, links },
         _ => Found::Damaged,
     })
+}
+
+/// A connection or client that rules remember, and its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flow {
+    pub(super) key: Vec<u8>,
+    pub(super) to: Vec<u8>,
+}
+
+pub(super) fn flows(nftables: &mut Nftables, place: &Place, map: &str) -> Result<Vec<Flow>, Error> {
+    let request = question(GET_ELEMENTS, place.family).text(1, &place.table).text(2, map);
+    let found = nftables.dump(OPERATION, &request, |bytes| {
+        let list = attributes(attribute(bytes, 3)?);
+        Some(list.filter_map(|(_, element)| read_flow(element)).collect::<Vec<_>>())
+    })?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn read_flow(element: &[u8]) -> Option<Flow> {
+    let value = |kind| attribute(attribute(element, kind)?, 1);
+    Some(Flow { key: value(1)?.to_vec(), to: value(2).unwrap_or_default().to_vec() })
+}
+
+/// The interfaces that the table for direct return listens to, sorted.
+pub(super) fn links(nftables: &mut Nftables, place: &Place) -> Result<Vec<String>, Error> {
+    let chains = nftables.dump(OPERATION, &question(GET_CHAIN, place.family), |bytes| {
+        let table = attribute(bytes, 1).and_then(text)?;
+        let devices = attribute(attribute(bytes, 4)?, 4)?;
+        (table == place.table).then(|| {
+            attributes(devices)
+                .filter_map(|(_, name)| text(name))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+    })?;
+    let mut links: Vec<_> = chains.into_iter().flatten().collect();
+    links.sort_unstable();
+    Ok(links)
 }
 
 /// What a table consists of. `None` is what we would not have written.
@@ -73,26 +119,52 @@ struct Parts {
     /// The comments on the rules of each chain, in their order.
     rules: BTreeMap<String, Vec<Option<String>>>,
     services: Vec<Option<(ServiceKey, String)>>,
-    servers: Vec<Option<(ServiceKey, DestinationKey, Destination)>>,
+    servers: Vec<Option<Server>>,
 }
 
+/// A destination, and the number of the interface by which it is reached.
+type Server = (ServiceKey, DestinationKey, (Destination, Option<u32>));
+
 impl Parts {
+    fn links(&self) -> Links {
+        let servers = self.servers.iter().flatten();
+        servers.filter_map(|(_, to, (_, link))| Some((to.address, (*link)?))).collect()
+    }
+
+    /// `None` when one of them is not as we write it.
+    fn take_targets(&mut self, chain: &Chain<'_>) -> Option<()> {
+        let mark = record::Marks::new(chain.service).of(0, 1);
+        for to in chain.targets() {
+            match self.rules.remove(&chain.target_name(to))?.as_slice() {
+                [Some(comment)] if *comment == mark => {}
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+
     /// `None` when it is not as we write it.
-    fn assemble(mut self) -> Option<ServiceTable> {
-        for chain in DISPATCH {
-            let comments = self.rules.remove(chain)?;
+    fn assemble(mut self, side: Side) -> Option<ServiceTable> {
+        for chain in side.hooks() {
+            let Some(comments) = self.rules.remove(*chain) else {
+                // The kernel removes a chain with its last interface.
+                if side == Side::Direct {
+                    continue;
+                }
+                return None;
+            };
             let wanted = (0..comments.len()).map(|at| Some(dispatch_mark(at, comments.len())));
             if comments.is_empty() || !wanted.eq(comments.iter().cloned()) {
                 return None;
             }
         }
         let mut destinations: BTreeMap<ServiceKey, BTreeMap<_, _>> = BTreeMap::new();
-        for server in self.servers {
-            let (service, key, destination) = server?;
+        for server in std::mem::take(&mut self.servers) {
+            let (service, key, (destination, _)) = server?;
             destinations.entry(service).or_default().insert(key, destination);
         }
-        let mut table = ServiceTable::new();
-        for service in self.services {
+        let (mut table, links) = (ServiceTable::new(), Links::new());
+        for service in std::mem::take(&mut self.services) {
             let (key, chain) = service?;
             let comments: Option<Vec<_>> = self.rules.remove(&chain)?.into_iter().collect();
             let destinations = destinations.remove(&key).unwrap_or_default();
@@ -102,7 +174,9 @@ impl Parts {
             if chain != key::chain(&key) {
                 return None;
             }
-            table.insert(key, Service { scheduling, destinations });
+            let service = Service { scheduling, destinations };
+            self.take_targets(&Chain::new(&key, &service, &links))?;
+            table.insert(key, service);
         }
         // Rules or servers of no service.
         (self.rules.is_empty() && destinations.is_empty()).then_some(table)
@@ -135,10 +209,10 @@ fn read_services(map: ServiceMap, bytes: &[u8]) -> Vec<Option<(ServiceKey, Strin
     read_elements(bytes).map(read).collect()
 }
 
-fn read_servers(bytes: &[u8]) -> Vec<Option<(ServiceKey, DestinationKey, Destination)>> {
+fn read_servers(bytes: &[u8]) -> Vec<Option<Server>> {
     let read = |(key, _, comment): (&[u8], &[u8], Option<&str>)| {
         let (service, destination) = key::read_destination(key)?;
-        Some((service, destination, record::read_destination(comment?)?))
+        Some((service, destination, record::read_server(comment?)?))
     };
     read_elements(bytes).map(read).collect()
 }

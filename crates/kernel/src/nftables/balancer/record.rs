@@ -65,7 +65,7 @@ pub(super) fn read_scheduling(words: &str) -> Option<Scheduling> {
 }
 
 /// The words for one destination.
-pub(super) fn write_destination(destination: &Destination) -> String {
+fn write_destination(destination: &Destination) -> String {
     let Destination { weight, forwarding, upper_threshold, lower_threshold } = destination;
     let kind = match forwarding {
         Forwarding::Nat => "nat",
@@ -76,8 +76,25 @@ pub(super) fn write_destination(destination: &Destination) -> String {
     format!("weight {weight} {kind} limits {upper_threshold}/{lower_threshold}")
 }
 
+/// The same, with the number of the interface by which it is reached.
+pub(super) fn write_server(destination: &Destination, link: Option<u32>) -> String {
+    let words = write_destination(destination);
+    match link {
+        Some(link) => format!("{words} link {link}"),
+        None => words,
+    }
+}
+
+/// What [`write_server`] wrote.
+pub(super) fn read_server(words: &str) -> Option<(Destination, Option<u32>)> {
+    match words.split_once(" link ") {
+        Some((words, link)) => Some((read_destination(words)?, Some(link.parse().ok()?))),
+        None => Some((read_destination(words)?, None)),
+    }
+}
+
 /// What [`write_destination`] wrote.
-pub(super) fn read_destination(words: &str) -> Option<Destination> {
+fn read_destination(words: &str) -> Option<Destination> {
     let mut words = words.strip_prefix("weight ")?.split(' ');
     let weight = words.next()?.parse().ok()?;
     let forwarding = match words.next()? {
@@ -179,7 +196,10 @@ mod tests {
         }
         for forwarding in [Forwarding::Nat, Forwarding::DirectRouting] {
             let destination = Destination { upper_threshold: 9, ..Destination::new(3, forwarding) };
-            assert_eq!(read_destination(&write_destination(&destination)), Some(destination));
+            for link in [None, Some(3)] {
+                let words = write_server(&destination, link);
+                assert_eq!(read_server(&words), Some((destination, link)));
+            }
         }
     }
 
@@ -189,7 +209,7 @@ mod tests {
             assert_eq!(read_scheduling(text), None, "{text:?}");
         }
         for text in ["", "weight", "weight x", "weight 3 nat", "weight 3 tunnel limits 0/0"] {
-            assert_eq!(read_destination(text), None, "{text:?}");
+            assert_eq!(read_server(text), None, "{text:?}");
         }
     }
 
