@@ -148,6 +148,8 @@ pub enum Event {
     Server {
         /// Which.
         server: ServerId,
+        /// How it is configured.
+        endpoint: Endpoint,
         /// The service's protocol, for the FIFO's line.
         transport: Transport,
         /// Good or bad.
@@ -155,10 +157,18 @@ pub enum Event {
         /// Why: the check that decided, and its reason.
         cause: Cause,
     },
-    /// One of its checks changed its mind.
+    /// One of its checks changed its mind. That a check succeeds whose server was taken for good is none.
     Check {
         /// Which.
         check: CheckId,
+        /// How its server is configured.
+        endpoint: Endpoint,
+        /// The service's protocol.
+        transport: Transport,
+        /// Whether its server is good now.
+        up: bool,
+        /// Whether that is new.
+        decides: bool,
         /// The keyword of its block.
         keyword: String,
         /// What it says now.
@@ -264,6 +274,8 @@ pub struct ServiceSnapshot {
 pub struct ServerSnapshot {
     /// Where.
     pub key: DestinationKey,
+    /// How it is configured.
+    pub endpoint: Endpoint,
     /// Whether it is good.
     pub up: bool,
     /// Its weight; 0 while it is drained.

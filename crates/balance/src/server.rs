@@ -145,22 +145,24 @@ impl Server {
         self.srv == srv && self.real == *real
     }
 
-    /// Takes a verdict. Returns whether there is such a check, and it said something else before.
-    pub(crate) fn judge(&mut self, index: usize, verdict: &Verdict) -> bool {
-        let is_run = self.real.checks.get(index).is_some_and(|check| is_run(&check.kind));
-        let state = self.checks.get_mut(index).filter(|_| is_run);
-        let Some(state) = state.filter(|state| state.verdict.as_ref() != Some(verdict)) else {
-            return false;
-        };
+    /// Takes a verdict. Returns whether it is news; `None` when there is no such check, or when it says
+    /// what it said before.
+    pub(crate) fn judge(&mut self, index: usize, verdict: &Verdict) -> Option<bool> {
+        let check = self.real.checks.get(index).filter(|check| is_run(&check.kind))?;
+        let state = self.checks.get_mut(index)?;
+        if state.verdict.as_ref() == Some(verdict) {
+            return None;
+        }
+        let news = is_news(check, state.verdict.as_ref(), verdict);
         state.verdict = Some(verdict.clone());
         if let Verdict::Good { weight } = verdict {
             state.weight = *weight;
         }
-        true
+        Some(news)
     }
 
     /// Looks at what is known of files and BFD sessions. Returns the checks for which that is different,
-    /// and whether they changed their mind.
+    /// and whether it is news.
     pub(crate) fn look(&mut self, facts: &Facts) -> Vec<(usize, bool)> {
         let mut changed = Vec::new();
         let checks = self.real.checks.iter().zip(&mut self.checks).enumerate();
@@ -188,12 +190,10 @@ impl Server {
                 | Kind::Mysql(_)
                 | Kind::Postgres(_) => continue,
             };
-            let differs = verdict.is_some() && verdict != state.verdict;
-            if differs {
-                state.verdict = verdict;
-            }
-            if differs || shift != state.shift {
-                changed.push((index, differs));
+            let Some(verdict) = verdict else { continue };
+            if state.verdict.as_ref() != Some(&verdict) || shift != state.shift {
+                changed.push((index, is_news(check, state.verdict.as_ref(), &verdict)));
+                state.verdict = Some(verdict);
             }
         }
         changed
@@ -270,6 +270,7 @@ impl Server {
             checks.map(|(check, state)| (check.kind.keyword().to_owned(), state.verdict.clone()));
         ServerSnapshot {
             key: server.key,
+            endpoint: self.real.endpoint.clone(),
             up,
             weight: if open { weight } else { 0 },
             checks: checks.collect(),
@@ -281,6 +282,16 @@ impl Server {
 fn run_by_others(checks: &[Arc<Check>]) -> impl Iterator<Item = usize> {
     let checks = checks.iter().enumerate().filter(|(_, check)| is_run(&check.kind));
     checks.map(|(index, _)| index)
+}
+
+/// Whether it is worth telling that a check says this.
+fn is_news(check: &Check, before: Option<&Verdict>, verdict: &Verdict) -> bool {
+    let was_good = match before {
+        None => !check.alpha,
+        Some(Verdict::Good { .. }) => true,
+        Some(Verdict::Bad(_)) => false,
+    };
+    before != Some(verdict) && !(was_good && matches!(verdict, Verdict::Good { .. }))
 }
 
 /// Whether a check has to be run; others follow from what is known anyway.

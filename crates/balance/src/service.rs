@@ -291,8 +291,12 @@ impl Service {
     }
 
     fn say_server(&self, key: DestinationKey, up: bool, cause: &Cause, out: &mut Outbox) {
-        let (server, transport) = (self.id(key), self.config.transport);
-        out.say(Event::Server { server, transport, up, cause: cause.clone() });
+        let Some(endpoint) = self.servers.get(&key).map(|server| &server.real.endpoint) else {
+            return;
+        };
+        let (endpoint, transport) = (endpoint.clone(), self.config.transport);
+        let (server, cause) = (self.id(key), cause.clone());
+        out.say(Event::Server { server, endpoint, transport, up, cause });
     }
 
     fn begin_probes(&self, key: DestinationKey, which: &[usize], out: &mut Outbox) {

@@ -1,6 +1,7 @@
 //! Events in words, for whoever reads the log at three in the morning.
 
 mod bfd;
+pub(crate) mod pool;
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Which notify commands run when: in order, one at a time an instance, and the last state always gets there.
 
+mod servers;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -42,6 +44,7 @@ pub(crate) struct Notifications {
     config: BTreeMap<Subject, Notify>,
     /// Of instances that a reload removed, until their last event.
     removed: BTreeMap<Subject, Notify>,
+    servers: servers::Servers,
     queues: BTreeMap<Subject, Queue>,
 }
 
@@ -50,7 +53,7 @@ impl Notifications {
         let old = std::mem::replace(&mut self.config, config);
         let gone = |name: &Subject| match name {
             Subject::Instance(_) => !self.config.contains_key(name),
-            Subject::Group(_) => false,
+            Subject::Group(_) | Subject::Service(_) | Subject::Server(..) => false,
         };
         let removed = old.into_iter().filter(|(name, _)| gone(name));
         self.removed.extend(removed);

@@ -20,8 +20,8 @@ impl Service {
         out: &mut Outbox,
     ) {
         let Some(server) = self.servers.get_mut(&key) else { return };
-        if server.judge(index, verdict) {
-            self.decide(key, index, true, out);
+        if let Some(news) = server.judge(index, verdict) {
+            self.decide(key, index, news, out);
             self.judge(out);
         }
     }
@@ -45,11 +45,14 @@ impl Service {
         let Some(server) = self.servers.get(&key) else { return };
         let Some((keyword, verdict)) = server.check(index) else { return };
         let (keyword, verdict) = (keyword.to_owned(), verdict.clone());
+        let (before, endpoint) = (server.standing.up, server.real.endpoint.clone());
+        self.restand(key, &Cause::Check(keyword.clone(), verdict.clone()), out);
         if news {
-            let check = self.check_id(key, index);
-            out.say(Event::Check { check, keyword: keyword.clone(), verdict: verdict.clone() });
+            let up = self.servers.get(&key).is_some_and(|server| server.standing.up);
+            let (check, transport) = (self.check_id(key, index), self.config.transport);
+            let decides = up != before;
+            out.say(Event::Check { check, endpoint, transport, up, decides, keyword, verdict });
         }
-        self.restand(key, &Cause::Check(keyword, verdict), out);
     }
 
     /// Looks again at how a server counts. [`Self::judge`] is to follow.

@@ -406,10 +406,10 @@ fn a_refused_change_is_said_once_and_tried_again_after_longer_and_longer() {
     };
     assert_eq!(refuse(&mut machine), (1, 1));
     machine.wait(1);
-    assert_eq!(machine.changes(), [add.clone()]);
+    assert_eq!(machine.changes(), std::slice::from_ref(&add));
     assert_eq!(refuse(&mut machine), (0, 2));
     machine.wait(2);
-    assert_eq!(machine.changes(), [add.clone()]);
+    assert_eq!(machine.changes(), std::slice::from_ref(&add));
     machine.brain.verify(machine.now, &machine.kernel.clone());
     assert_eq!(refuse(&mut machine), (1, 1), "it was there in between");
 }

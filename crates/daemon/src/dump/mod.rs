@@ -3,6 +3,7 @@
 
 mod file;
 mod json;
+mod servers;
 mod stats;
 mod text;
 
@@ -15,6 +16,7 @@ use standfast_types::{Broadcast, Instant, VirtualAddress};
 
 use crate::status::Board;
 pub(crate) use file::{Names, write};
+pub(crate) use servers::servers;
 
 /// Which dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use standfast_conf::Mail as Config;
 use super::dialogue::Letter;
 use crate::{
     calendar::mail_date,
-    news::{News, Subject},
+    news::{self, News, Subject},
 };
 
 /// The letter about a change of state; `None` when nobody wants one. `words` is what the log says of it.
@@ -18,34 +18,17 @@ pub(crate) fn letter(
     host: &str,
     since_epoch: Duration,
 ) -> Option<Letter> {
-    let News { subject, word, .. } = news;
-    let wanted = match *word {
-        "MASTER" | "BACKUP" => true,
-        "FAULT" => !config.no_faults,
-        _ => false,
-    };
-    if !wanted {
-        return None;
-    }
-    let (what, meaning) = match subject {
-        Subject::Instance(_) if *word == "MASTER" => {
-            ("Instance", "VRRP Instance is now owning VRRP VIPs".to_owned())
-        }
-        Subject::Instance(_) => {
-            ("Instance", "VRRP Instance is no longer owning VRRP VIPs".to_owned())
-        }
-        Subject::Group(_) => ("Group", format!("All VRRP group instances are now in {word} state")),
-    };
+    let (title, meaning) = content(config, news, words)?;
     let sender = config.from.clone().unwrap_or_else(|| format!("root@{host}"));
     let router = config.router_id.as_deref().unwrap_or(host);
     let date = mail_date(since_epoch);
     let to = config.recipients.join(", ");
-    let title = header(&format!("[{router}] VRRP {what} {subject} - Entering {word} state"));
+    let title = header(&format!("[{router}] {title}"));
     let from = header(&sender);
     let text = format!(
         "Date: {date}\nFrom: {from}\nSubject: {title}\nX-Mailer: Standfast\nTo: {to}\n\
          MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nAuto-Submitted: auto-generated\n\n\
-         => {meaning} <=\n\n{words}\n",
+         {meaning}\n",
         to = header(&to),
     );
     Some(Letter {
@@ -54,6 +37,36 @@ pub(crate) fn letter(
         recipients: config.recipients.iter().map(|address| bare(address).to_owned()).collect(),
         text,
     })
+}
+
+/// Subject and text.
+fn content(config: &Config, news: &News, words: &str) -> Option<(String, String)> {
+    let News { subject, word, .. } = news;
+    let (what, meaning) = match subject {
+        Subject::Service(name) => {
+            let title = format!("Virtualserver {} - {word}", news::service(name));
+            return Some((title, format!("=> {words} <=")));
+        }
+        Subject::Server(id, transport) => {
+            let (server, service) = (news::server(id, *transport), news::service(&id.service));
+            let title = format!("Realserver {server} of virtual server {service} - {word}");
+            return Some((title, format!("=> {words} <=")));
+        }
+        Subject::Instance(_) if *word == "MASTER" => {
+            ("Instance", "VRRP Instance is now owning VRRP VIPs".to_owned())
+        }
+        Subject::Instance(_) => {
+            ("Instance", "VRRP Instance is no longer owning VRRP VIPs".to_owned())
+        }
+        Subject::Group(_) => ("Group", format!("All VRRP group instances are now in {word} state")),
+    };
+    let wanted = match *word {
+        "MASTER" | "BACKUP" => true,
+        "FAULT" => !config.no_faults,
+        _ => false,
+    };
+    let title = format!("VRRP {what} {subject} - Entering {word} state");
+    wanted.then(|| (title, format!("=> {meaning} <=\n\n{words}")))
 }
 
 /// A header's value, which must not begin another header.
@@ -120,5 +133,22 @@ mod tests {
         }
         let config = Config { no_faults: false, ..config() };
         assert!(letter(&config, &news("FAULT"), "", "host", Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn mails_about_servers_have_keepaliveds_subjects() {
+        let key = standfast_types::DestinationKey { address: [10, 1, 0, 1].into(), port: 80 };
+        let service = standfast_types::ServiceName::from("[10.0.0.1]:tcp:80");
+        let id = standfast_balance::ServerId { service: service.clone(), key };
+        let server = Subject::Server(id, standfast_types::Transport::Tcp);
+        let text = |subject, word| {
+            let news = News { subject, word, priority: 0 };
+            letter(&config(), &news, "because", "host", Duration::ZERO).expect("a letter").text
+        };
+        let subject = "Realserver [10.1.0.1]:tcp:80 of virtual server [10.0.0.1]:tcp:80 - DOWN\n";
+        assert!(text(server, "DOWN").contains(subject));
+        let text = text(Subject::Service(service), "UP");
+        assert!(text.contains("Virtualserver [10.0.0.1]:tcp:80 - UP\n"));
+        assert!(text.ends_with("\n\n=> because <=\n"));
     }
 }

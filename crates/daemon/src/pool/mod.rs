@@ -145,7 +145,9 @@ impl<'a> Pool<'a> {
         let signals = signals::open()?;
         poll.registry().add(&signals, SIGNALS)?;
         let mut plane = match &running.namespace {
-            Some(path) => NetNs::at(Path::new(path))?.run(|| plane::open(setup.plane, &setup.table))?,
+            Some(path) => {
+                NetNs::at(Path::new(path))?.run(|| plane::open(setup.plane, &setup.table))?
+            }
             None => plane::open(setup.plane, &setup.table),
         }
         .map_err(anyhow::Error::msg)?;

@@ -124,7 +124,8 @@ impl Plane for Balancer {
 /// Why it can't be had, in words.
 pub(super) fn open(wanted: Wanted, table: &str) -> Result<Box<dyn Plane + Send>, String> {
     let ipvs = || Ipvs::open().map_err(|error| format!("no IPVS: failed to {error}"));
-    let nftables = || Balancer::open(table).map_err(|error| format!("no nftables: failed to {error}"));
+    let nftables =
+        || Balancer::open(table).map_err(|error| format!("no nftables: failed to {error}"));
     match wanted {
         Wanted::Ipvs => Ok(Box::new(ipvs()?)),
         Wanted::Nftables => Ok(Box::new(nftables()?)),

@@ -5,6 +5,7 @@ mod control;
 mod pool;
 mod ready;
 mod start;
+mod voice;
 
 use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitStatus, time::Duration};
 
@@ -32,7 +33,7 @@ use crate::{
     command::{self, Manner},
     describe::{describe, describe_lateness},
     dump::{self, Dump, Names},
-    fifos::Fifos,
+    fifos::{About, Fifos},
     files::{Files, Finding},
     limit::Overdue,
     log::Log,
@@ -228,7 +229,10 @@ impl Supervisor {
                 signal::SIGINT if self.options.ignore_interrupt => {}
                 signal::SIGTERM | signal::SIGINT => self.ask_to_stop(),
                 signal::SIGHUP => drop(self.reload()),
-                signal::SIGUSR1 => self.ask_for(Dump::Text, false),
+                signal::SIGUSR1 => {
+                    self.ask_for(Dump::Text, false);
+                    self.ask_for_servers();
+                }
                 signal::SIGUSR2 => self.ask_for(Dump::Stats, false),
                 number if number == signal::realtime(signals::STATS_CLEAR) => {
                     self.ask_for(Dump::Stats, true);
@@ -410,6 +414,10 @@ impl Supervisor {
             self.tell(&news);
             self.mail(&news, &words);
         }
+        self.report_dropped(dropped);
+    }
+
+    fn report_dropped(&mut self, dropped: usize) {
         if dropped > 0 {
             self.log.warning(&format!(
                 "{dropped} notifications dropped: newer ones wait behind a slow command"
@@ -422,9 +430,15 @@ impl Supervisor {
         let notify = match &news.subject {
             Subject::Instance(name) => model.notify.get(name),
             Subject::Group(name) => model.group_notify.get(name),
+            Subject::Service(_) | Subject::Server(..) => None,
         };
-        let wanted = notify.is_some_and(|notify| notify.mail);
-        let Some(mail) = model.global.mail.as_ref().filter(|_| wanted) else { return };
+        if notify.is_some_and(|notify| notify.mail) {
+            self.post(news, words);
+        }
+    }
+
+    fn post(&mut self, news: &News, words: &str) {
+        let Some(mail) = &self.configuration.model.global.mail else { return };
         let letter = mail::letter(mail, news, words, &host_name(), wall_clock());
         let complaint = letter.and_then(|letter| self.mailer.send(mail, letter));
         if let Some(complaint) = complaint {
@@ -433,7 +447,11 @@ impl Supervisor {
     }
 
     fn tell(&mut self, news: &News) {
-        let lost = self.fifos.write(&news.line());
+        let about = match &news.subject {
+            Subject::Instance(_) | Subject::Group(_) => About::Vrrp,
+            Subject::Service(_) | Subject::Server(..) => About::Servers,
+        };
+        let lost = self.fifos.write(about, &news.line());
         if lost > 0 {
             self.log.warning(&format!("{lost} lines of a FIFO are lost: nobody reads them"));
         }
@@ -621,6 +639,7 @@ impl Supervisor {
         self.board.retain(&new.model.failover);
         self.send(&ToPulse::Reload(new.model.failover.clone()));
         self.configuration = new;
+        self.notifications.reconfigure_servers(&self.configuration.model.pool);
         self.reload_pool();
         self.open_fifos();
         if self.configuration.model.global.fifos.states_on_reload {

@@ -24,11 +24,10 @@ use standfast_kernel::{
 use standfast_types::{Instant, ServiceName};
 use standfast_vrrp::{Event as Election, StateName};
 
-use super::{Stop, Supervisor, end};
+use super::{Stop, Supervisor, end, voice::DUMP};
 use crate::{
     channel::Channel,
     commands::{Action, Commands},
-    message::Level,
     names::{Names, Report},
     pool::{CommandEnd, FromPool, Manner, Papers, RunId, Setup, ToPool},
     respawn::Respawn,
@@ -295,6 +294,9 @@ impl Supervisor {
             }
             FromPool::EndResolve(endpoint) => self.office.names.forget(&endpoint),
             FromPool::Done { id, result } => self.order_done(id, result),
+            FromPool::Report { id: DUMP, services, probes, late } => {
+                self.write_servers(&services, probes, late);
+            }
             FromPool::Report { id, services, .. } => self.pools_reported(id, services),
             FromPool::Log(level, text) => self.log.line(level, &text),
             FromPool::Failed(reason) => self.log.error(&format!("no server is checked: {reason}")),
@@ -317,7 +319,7 @@ impl Supervisor {
         if let Event::Quorum { service, up, .. } = event {
             self.office.known.services.insert(service.clone(), *up);
         }
-        self.log.line(Level::Info, &format!("{event:?}"));
+        self.speak(event);
         self.tell_operators(event);
     }
 

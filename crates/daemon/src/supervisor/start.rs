@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Options,
     channel::Channel,
-    fifos::Fifos,
+    fifos::{Fifos, Wanted},
     files::Files,
     log::Log,
     mail::Mailer,
@@ -133,6 +133,7 @@ impl Supervisor {
             scripts.reconfigure(clock::now(), model.scripts.clone());
             notifications.reconfigure(notify_of(model));
         }
+        notifications.reconfigure_servers(&configuration.model.pool);
         Ok(Self {
             options,
             configuration,
@@ -163,10 +164,12 @@ impl Supervisor {
 
     /// Opens the FIFOs of the configuration and starts those that read them.
     pub(super) fn open_fifos(&mut self) {
-        if !self.options.vrrp {
-            return;
-        }
-        let wanted = &self.configuration.model.global.fifos;
+        let model = &self.configuration.model;
+        let wanted = Wanted {
+            all: model.global.fifos.all.as_ref(),
+            vrrp: model.global.fifos.vrrp.as_ref().filter(|_| self.options.vrrp),
+            servers: model.pool.fifo.as_ref().filter(|_| self.options.checks),
+        };
         for complaint in self.fifos.reconfigure(clock::now(), wanted) {
             self.log.error(&complaint);
         }

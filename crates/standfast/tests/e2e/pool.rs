@@ -20,7 +20,9 @@ use standfast_kernel::{
 };
 use standfast_lab::stage::{CLIENT, Stage, pause};
 
-use crate::common::{ASK_EVERY, describe, file, in_sandbox, logged, network, run, seconds, wait_for};
+use crate::common::{
+    ASK_EVERY, describe, file, in_sandbox, logged, network, run, seconds, wait_for,
+};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
 const IP: &str = "/sbin/ip";
@@ -68,9 +70,8 @@ fn answering(stage: &mut Stage) -> anyhow::Result<Vec<String>> {
     let from = clock::now();
     pause(Duration::from_millis(500));
     let samples = stage.samples(ADDRESS)?.iter().filter(|sample| sample.sent >= from);
-    let mut pages: Vec<_> = samples
-        .map(|sample| sample.page.clone().unwrap_or_else(|| "nobody".to_owned()))
-        .collect();
+    let mut pages: Vec<_> =
+        samples.map(|sample| sample.page.clone().unwrap_or_else(|| "nobody".to_owned())).collect();
     pages.sort();
     pages.dedup();
     Ok(pages)
@@ -137,10 +138,8 @@ fn serve(
     port: u16,
     work: fn(TcpStream),
 ) -> anyhow::Result<Arc<AtomicUsize>> {
-    let listener = stage
-        .topology
-        .node(node)?
-        .run(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))??;
+    let listener =
+        stage.topology.node(node)?.run(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))??;
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
     thread::spawn(move || {

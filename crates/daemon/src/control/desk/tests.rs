@@ -234,6 +234,7 @@ fn pools_show_states_reasons_and_who_is_overridden() {
     let bad = Verdict::Bad("status 503, wanted 200".into());
     let server = ServerSnapshot {
         key: id().key,
+        endpoint: Endpoint::Address(id().key),
         up: false,
         weight: 0,
         checks: vec![("TCP_CHECK".to_owned(), None), ("HTTP_GET".to_owned(), Some(bad))],
