@@ -11,9 +11,9 @@ use super::plane::Plane;
 /// So many changes are made in one go; then it is the checks' turn again.
 const BATCH: usize = 512;
 /// How often the kernel's table is compared with what it should be.
-const VERIFY: Duration = Duration::from_secs(1);
+const VERIFY: Duration = Duration::from_millis(800);
 /// Reading the whole table may take this part of the time at most.
-const READING: u32 = 20;
+const READING: u32 = 10;
 
 /// What is to be changed.
 #[derive(Debug)]

@@ -74,6 +74,16 @@ pub fn parse_destination(
     of: Family,
     payload: &[u8],
 ) -> Option<(DestinationKey, Destination, Usage)> {
+    let (key, value, usage, statistics) = read(of, payload)?;
+    Some((key, value, Usage { counters: counters_of(statistics), ..usage }))
+}
+
+/// The same without its counters, which verifying a table does not ask for.
+pub(super) fn parse_without_counters(of: Family, payload: &[u8]) -> Option<Entry> {
+    read(of, payload).map(|(key, value, usage, _)| (key, value, usage))
+}
+
+fn read(of: Family, payload: &[u8]) -> Option<(DestinationKey, Destination, Usage, &[u8])> {
     let mut nested = attributes(payload.get(HEADER..)?);
     let (_, bytes) = nested.find(|(kind, _)| *kind == DESTINATION)?;
     let mut read = Read::default();
@@ -95,6 +105,7 @@ struct Read<'a> {
     tunnel: Option<u8>,
     tunnel_port: Option<u16>,
     tunnel_flags: Option<u16>,
+    statistics: &'a [u8],
     usage: Usage,
 }
 
@@ -112,7 +123,7 @@ impl<'a> Read<'a> {
             ACTIVE => self.usage.active_connections = number().unwrap_or_default(),
             INACTIVE => self.usage.inactive_connections = number().unwrap_or_default(),
             PERSISTENT => self.usage.persistent_connections = number().unwrap_or_default(),
-            STATISTICS => self.usage.counters = counters_of(value),
+            STATISTICS => self.statistics = value,
             TUNNEL => self.tunnel = value.first().copied(),
             TUNNEL_PORT => self.tunnel_port = port(value),
             TUNNEL_FLAGS => self.tunnel_flags = u16_at(value, 0),
@@ -120,7 +131,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    fn finish(self, of: Family) -> Option<Entry> {
+    fn finish(self, of: Family) -> Option<(DestinationKey, Destination, Usage, &'a [u8])> {
         // Kernels before 3.18 know one family only, and those before 5.3 one tunnel.
         let family = match self.family {
             Some(number) => family(number)?,
@@ -140,7 +151,7 @@ impl<'a> Read<'a> {
             upper_threshold: self.upper?,
             lower_threshold: self.lower?,
         };
-        Some((key, value, self.usage))
+        Some((key, value, self.usage, self.statistics))
     }
 
     fn encapsulation(&self) -> Option<Encapsulation> {

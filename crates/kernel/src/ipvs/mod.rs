@@ -29,7 +29,9 @@ mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standfast_types::{DestinationKey, Scheduling, Service, ServiceKey, ServiceTable, Transport};
+use standfast_types::{
+    DestinationKey, Family, Scheduling, Service, ServiceKey, ServiceTable, Transport,
+};
 
 pub use destination::parse_destination;
 pub use service::parse_service;
@@ -164,7 +166,7 @@ impl Ipvs {
             self.generic
                 .netlink
                 .get("read a virtual service", request, |_, bytes| service::counters(bytes))?;
-        let destinations = self.destinations(key)?;
+        let destinations = self.dump_destinations(key, parse_destination)?;
         Ok((counters, destinations.into_iter().map(|(key, _, usage)| (key, usage)).collect()))
     }
 
@@ -180,11 +182,19 @@ impl Ipvs {
         Ok(())
     }
 
+    /// The destinations of a service, without counters.
     fn destinations(&mut self, of: &ServiceKey) -> Result<Vec<destination::Entry>, Error> {
+        self.dump_destinations(of, destination::parse_without_counters)
+    }
+
+    fn dump_destinations(
+        &mut self,
+        of: &ServiceKey,
+        parse: impl Fn(Family, &[u8]) -> Option<destination::Entry>,
+    ) -> Result<Vec<destination::Entry>, Error> {
         let request = self.generic.message(GET_DESTINATION, NLM_F_DUMP).append(service::key(of));
-        self.generic
-            .netlink
-            .dump("read real servers", &request, |_, bytes| parse_destination(of.family(), bytes))
+        let operation = "read real servers";
+        self.generic.netlink.dump(operation, &request, |_, bytes| parse(of.family(), bytes))
     }
 
     /// Sends one message that changes something.

@@ -58,15 +58,19 @@ impl Ipvs {
     /// `Refused` without `CAP_NET_ADMIN`.
     pub fn stop_sync(&mut self, role: SyncRole) -> Result<(), Error> {
         let operation = "stop copying connections";
+        let runs = |ipvs: &mut Self| {
+            let running = ipvs.sync_daemons()?;
+            Ok(running.iter().any(|(running, _)| *running == role))
+        };
+        if !runs(self)? {
+            return Ok(());
+        }
         let state = Message::fragment().nested(DAEMON, |list| list.number(STATE, number(role)));
         let request = self.generic.message(DELETE_DAEMON, 0).append(state);
         self.changes = self.changes.saturating_add(1);
         // The kernel forgets to acknowledge the end of one that has not begun to run.
         self.generic.netlink.tell(operation, request)?;
-        match self.sync_daemons()?.iter().any(|(running, _)| *running == role) {
-            true => Err(Error::from_errno(operation, libc::EBUSY, None)),
-            false => Ok(()),
-        }
+        if runs(self)? { Err(Error::from_errno(operation, libc::EBUSY, None)) } else { Ok(()) }
     }
 
     /// What runs: at most one of each role. Nothing in it is left to the kernel's choice.

@@ -84,7 +84,7 @@ fn stage() -> Option<Stage> {
 
 /// Answers every byte, and every datagram, with the last number of its own address.
 fn serve(address: &str) {
-    let own = address.as_bytes()[address.len() - 1];
+    let own = *address.as_bytes().last().expect("a number");
     let listener = TcpListener::bind((ip(address), 80)).expect("listen");
     let socket = UdpSocket::bind((ip(address), 80)).expect("bind");
     thread::spawn(move || {
