@@ -310,7 +310,7 @@ impl<'a> Pool<'a> {
             ToPool::Ended { run, end } => self.probes.handle_command(clock::now(), run, end),
             ToPool::Report { id } => {
                 let services = self.brain.snapshot();
-                let late = self.probes.punctuality.permille(990);
+                let (_, late) = self.probes.punctuality.summary();
                 let probes = self.probes.count();
                 self.tell(&FromPool::Report { id, services, probes, late });
             }
@@ -324,7 +324,7 @@ impl<'a> Pool<'a> {
 
     fn reload(&mut self, mut setup: Box<Setup>) {
         let papers = std::mem::take(&mut setup.papers);
-        self.probes.outfit(Outfitter::new(papers));
+        self.probes.outfit(papers);
         let balance = std::mem::take(&mut setup.balance);
         let keys = balance.services.iter().map(|one| (one.name.clone(), one.keys.clone()));
         self.keys = keys.collect();
@@ -487,6 +487,9 @@ impl<'a> Pool<'a> {
 
     /// What is left when our services are gone.
     fn clean(&mut self) {
+        let (count, late) = self.probes.punctuality.summary();
+        let text = format!("{count} checks were made; 99 of 100 began within {late:?}");
+        self.tell(&FromPool::Log(Level::Detail, text));
         if self.setup.sync.is_some() {
             for role in [SyncRole::Master, SyncRole::Backup] {
                 // It ends with us; there is nobody to try again.

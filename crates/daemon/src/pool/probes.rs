@@ -15,7 +15,7 @@ use standfast_types::{Instant, Rng};
 use self::probe::{Activity, Probe, Step};
 use super::{
     line::PART,
-    message::{CommandEnd, RunId},
+    message::{CommandEnd, Papers, RunId},
     punctuality::Punctuality,
     schedule::Schedule,
     tls::Outfitter,
@@ -115,8 +115,14 @@ impl Probes {
         }
     }
 
-    /// From now on, connections are made with other papers.
-    pub(super) fn outfit(&mut self, outfitter: Outfitter) {
+    /// From now on, connections are made with these papers.
+    pub(super) fn outfit(&mut self, papers: Papers) {
+        if !self.outfitter.has(&papers) {
+            self.refit(Outfitter::new(papers));
+        }
+    }
+
+    fn refit(&mut self, outfitter: Outfitter) {
         self.outfitter = outfitter;
         for probe in self.slots.iter_mut().flatten() {
             probe.tls = None;

@@ -19,8 +19,13 @@ impl Punctuality {
         }
     }
 
+    /// How many have started, and the time within which 99 of 100 did.
+    pub(super) fn summary(&self) -> (u64, Duration) {
+        (self.counts.iter().sum(), self.permille(990))
+    }
+
     /// So many in a thousand were not later than this.
-    pub(super) fn permille(&self, part: u64) -> Duration {
+    fn permille(&self, part: u64) -> Duration {
         let total: u64 = self.counts.iter().sum();
         let wanted = total.saturating_mul(part).div_ceil(1000);
         let mut seen = 0;

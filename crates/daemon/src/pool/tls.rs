@@ -41,6 +41,11 @@ impl Outfitter {
         Self { provider: Arc::new(ring::default_provider()), papers, models: BTreeMap::new() }
     }
 
+    /// Whether these are its papers.
+    pub(super) fn has(&self, papers: &Papers) -> bool {
+        self.papers == *papers
+    }
+
     /// What a check needs that goes to this address; `None` when it speaks no TLS. An error says why it
     /// can't be done at all.
     pub(super) fn outfit(

@@ -19,6 +19,7 @@ mod notify;
 mod peers;
 mod personality;
 mod pool;
+mod pool_tls;
 mod processes;
 mod routing;
 mod scenarios;
