@@ -7,13 +7,13 @@ mod support;
 use std::time::Duration;
 
 use standfast_balance::{Active, Endpoint, RealServer, VirtualServer};
-use standfast_conf::Model;
+use standfast_conf::{Code, Model};
 use standfast_health::{Check, Kind};
 use standfast_types::{
     Checksum, Closing, DestinationKey, Encapsulation, Family, Forwarding, Scheduler, ServiceKey,
     Transport,
 };
-use support::load;
+use support::{find, load, warnings};
 
 fn model(text: &str) -> Model {
     let loaded = load(text);
@@ -146,4 +146,119 @@ fn passwords_are_not_shown() {
     let model = model(text);
     assert!(format!("{model:?}").contains("opensesame"));
     assert!(!format!("{:?}", model.without_secrets()).contains("opensesame"));
+}
+
+#[test]
+fn a_director_that_is_corrected_as_the_findings_say_does_what_its_author_promises() {
+    let text = include_str!("../../standfast/tests/scenarios/lvs-director/corrected.conf");
+    let service = only(text);
+    assert_eq!(service.keys, [tcp("192.168.10.100", 80)]);
+    assert_eq!(service.scheduling.scheduler, Scheduler::Wrr);
+    let persistence = service.scheduling.persistence.as_ref().expect("persistent");
+    assert_eq!((persistence.timeout.as_secs(), persistence.prefix), (50, 32));
+    let servers = service.servers.iter();
+    let servers: Vec<_> =
+        servers.map(|server| (server.endpoint.clone(), server.weight, server.forwarding)).collect();
+    let direct = Forwarding::DirectRouting;
+    let wanted = [(at("192.168.10.1", 80), 5, direct), (at("192.168.10.2", 80), 1, direct)];
+    assert_eq!(servers, wanted);
+    assert!(service.servers.iter().all(|server| server.checks.len() == 1));
+}
+
+#[test]
+fn the_service_of_a_composition_moves_with_its_address_once_it_is_corrected() {
+    let text =
+        include_str!("../../standfast/tests/scenarios/compose-haproxy/keepalived-master.conf");
+    let corrected = text
+        .replace("virtual_server 172.20.128.2 80", "virtual_server 172.20.128.4 80")
+        .replace("    nat_mask 255.255.255.0\n", "")
+        .replace("nb_get_retry", "retry");
+    let service = only(&corrected);
+    assert_eq!(service.keys, [tcp("172.20.128.4", 80)]);
+    let check = &service.servers[0].checks[0];
+    assert_eq!((check.timing.retry, check.timing.delay_before_retry.as_secs()), (3, 4));
+    assert_eq!((check.timing.timeout.as_secs(), check.timing.delay_loop.as_secs()), (3, 15));
+    assert_eq!(check.kind.target().and_then(|target| target.port), Some(80));
+    assert_eq!(service.servers[0].forwarding, Forwarding::DirectRouting);
+}
+
+#[test]
+fn a_group_serves_its_ranges_and_marks_as_one() {
+    let text = "virtual_server group web {\n protocol TCP\n real_server 10.0.0.1 80 {\n }\n}\nvirtual_server_group web {\n 192.0.2.1-2 80\n 192.0.2.8/31 8080\n fwmark 9\n}\n";
+    let service = only(text);
+    assert_eq!(service.name.as_str(), "web");
+    let mark = ServiceKey::Mark { mark: 9, family: Family::V4 };
+    let wanted = [
+        tcp("192.0.2.1", 80),
+        tcp("192.0.2.2", 80),
+        tcp("192.0.2.8", 8080),
+        tcp("192.0.2.9", 8080),
+        mark,
+    ];
+    assert_eq!(service.keys, wanted);
+    let marked = model(&format!(
+        "global_defs {{\n nftables_ipvs\n nftables_ipvs_start_fwmark 70\n}}\n{text}"
+    ));
+    let first = ServiceKey::Mark { mark: 70, family: Family::V4 };
+    assert_eq!(marked.pool.balance.services[0].keys, [mark, first]);
+    let marks = marked.pool.marks.expect("packets are marked");
+    assert_eq!((marks.table.as_str(), marks.priority), ("keepalived_ipvs", -1));
+    assert_eq!(marks.groups[0].members.len(), 4);
+    let wide = text.replace("192.0.2.8/31", "2001:db8::/64");
+    assert_eq!(warnings(&load(&wide)), [Code::OutOfRange, Code::CheckMissing][..1]);
+}
+
+#[test]
+fn what_one_service_has_no_other_gets() {
+    let text = "virtual_server_group a {\n 192.0.2.1-9 80\n}\nvirtual_server group a {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.1 80 {\n PING_CHECK {\n }\n }\n}\n";
+    let other = text.replace("192.0.2.1-9", "192.0.2.9-10").replace(" a {", " b {");
+    let loaded = load(&format!("{text}{other}"));
+    assert_eq!(find(&loaded, Code::ServiceTwice).secondary.len(), 1);
+    let services = loaded.model.expect("it runs").pool.balance.services;
+    assert_eq!(services[1].keys, [tcp("192.0.2.10", 80)]);
+    let udp = text.replace("protocol TCP", "protocol UDP");
+    let (_, udp) = udp.split_at(text.find("virtual_server group").expect("it is there"));
+    let names = model(&format!("{text}{udp}")).pool.balance.services;
+    let names: Vec<_> = names.iter().map(|service| service.name.as_str()).collect();
+    assert_eq!(names, ["a", "a:udp"]);
+}
+
+#[test]
+fn schedulers_are_told_what_their_flags_say() {
+    let flags = |lines: &str| {
+        let flags = service(lines).scheduling.flags;
+        (flags.first, flags.second, flags.third)
+    };
+    assert_eq!(flags(" lb_algo sh\n sh-fallback"), (true, false, false));
+    assert_eq!(flags(" lb_algo mh\n mh-port"), (false, true, false));
+    assert_eq!(flags(" flag-3"), (false, false, true));
+    assert_eq!(flags(" sh-port\n lb_algo sh"), (false, false, false), "it stands too high");
+    assert!(!service(" ops").scheduling.one_packet, "TCP has connections");
+    assert_eq!(service(" on_failure expire").scheduling.closing, Closing::Expire);
+}
+
+#[test]
+fn clients_stay_by_network_and_for_as_long_as_is_written() {
+    let persistence = |lines: &str| {
+        let persistence = service(lines).scheduling.persistence?;
+        Some((persistence.timeout.as_secs(), persistence.prefix, persistence.engine))
+    };
+    assert_eq!(persistence(""), None);
+    assert_eq!(persistence(" persistence_timeout"), Some((360, 32, None)));
+    let network = " persistence_timeout 50\n persistence_granularity 255.255.255.0";
+    assert_eq!(persistence(network), Some((50, 24, None)));
+    let engine = " persistence_timeout 50\n persistence_engine sip";
+    assert_eq!(persistence(engine), Some((50, 32, Some("sip".to_owned()))));
+    let all = only("virtual_server 192.0.2.1 {\n protocol TCP\n real_server 10.0.0.1 {\n }\n}\n");
+    assert!(all.scheduling.persistence.is_some(), "on all ports it has to be");
+}
+
+#[test]
+fn a_quorum_is_never_beyond_reach() {
+    let reach = |lines: &str| {
+        let service = service(lines);
+        (service.quorum, service.hysteresis)
+    };
+    assert_eq!(reach(" quorum 9\n hysteresis 3\n weight 5"), (5, 3));
+    assert_eq!(reach(" quorum 2\n hysteresis 3\n weight 5"), (2, 1));
 }

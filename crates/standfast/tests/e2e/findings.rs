@@ -183,7 +183,21 @@ fn the_mistakes_of_a_director_are_named() {
                 "list the other directors, unless this server runs VRRP too",
             ),
             ("keepalived.conf", "SF0406", 27, 19, SECURITY),
-            ("keepalived.conf", "SF0203", 31, 1, ""),
+            (
+                "keepalived.conf",
+                "SF0506",
+                31,
+                16,
+                "write a `real_server ADDRESS PORT { ... }` for each server",
+            ),
+            ("keepalived.conf", "SF0545", 33, 13, "write `lb_algo wrr`"),
+            (
+                "keepalived.conf",
+                "SF0546",
+                36,
+                29,
+                "write a mask like 255.255.255.0, or delete the line to tell all clients apart",
+            ),
             (
                 "keepalived.conf",
                 "SF0201",
@@ -229,4 +243,9 @@ fn the_mistakes_of_a_director_are_named() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_director_that_is_corrected_as_the_findings_say_has_none() {
+    expect("lvs-director", &["corrected.conf"], &[]);
 }

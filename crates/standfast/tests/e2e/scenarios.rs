@@ -261,7 +261,7 @@ fn the_address_moves_between_directors_and_notify_is_called() {
         logged(
             &mut stage,
             "director",
-            "`virtual_server 192.168.10.100 80` block is accepted, not active",
+            "the virtual server has no real servers and is ignored",
             seconds(2),
         )?;
         stage.start_probe(address, ASK_EVERY)?;
