@@ -177,6 +177,8 @@ codes! {
     Granularity = 546, "The granularity of an IPv4 service is a number; keepalived takes only masks for what they seem to be.";
     PlaneCannot = 547, "The file asks for nftables, and for what only IPVS can do.";
     ServerIsService = 548, "A real server has an address that moves between the directors: connections come back to the director.";
+    PatternEscape = 549, "A backslash of a pattern is taken away before the pattern is read.";
+    BadPattern = 550, "The pattern of a page cannot be searched for, so only its status counts.";
     WeightNeverMoves = 601, "A failing tracker cannot move the address to another node.";
     NoPreemptHolds = 602, "The other node never takes over from a living master, so a lowered priority cannot move the address.";
     IntervalDiffers = 603, "Nodes of one virtual router advertise at different intervals. VRRPv2 drops such adverts.";

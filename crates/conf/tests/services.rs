@@ -6,14 +6,14 @@ mod support;
 
 use std::time::Duration;
 
-use standfast_balance::{Active, Endpoint, RealServer, VirtualServer};
-use standfast_conf::{Code, Model};
-use standfast_health::{Check, Kind};
+use standfast_balance::{Active, Endpoint, HostName, RealServer, VirtualServer};
+use standfast_conf::{Class, Code, FlushOnStop, Model, Plane};
+use standfast_health::{Check, HttpProtocol, Kind, RedisRole};
 use standfast_types::{
     Checksum, Closing, DestinationKey, Encapsulation, Family, Forwarding, Scheduler, ServiceKey,
     Transport,
 };
-use support::{find, load, warnings};
+use support::{find, instance, load, warnings};
 
 fn model(text: &str) -> Model {
     let loaded = load(text);
@@ -261,4 +261,198 @@ fn a_quorum_is_never_beyond_reach() {
     };
     assert_eq!(reach(" quorum 9\n hysteresis 3\n weight 5"), (5, 3));
     assert_eq!(reach(" quorum 2\n hysteresis 3\n weight 5"), (2, 1));
+}
+
+#[test]
+fn a_page_is_expected_as_its_lines_say() {
+    let lines = "virtualhost www.example.se\n SSL_GET {\n enable_sni\n tls_compliant\n http_protocol 1.1\n url {\n path /a\n status_code 200 301-302\n digest 000102030405060708090a0b0c0d0e0f\n tls_compliant no\n }\n url {\n path /b\n virtualhost b.example.se\n regex \"v\\\\d 'q'\"\n regex_options caseless use_offset_limit\n regex_max_offset 99\n regex_no_match\n }\n }";
+    let Kind::Http(http) = check(lines).kind else { panic!("a page") };
+    assert_eq!(http.protocol, HttpProtocol::Http11);
+    let tls = http.tls.expect("TLS");
+    assert_eq!((tls.name.as_deref(), tls.verify), (Some("www.example.se"), false));
+    let [first, second] = &http.urls[..] else { panic!("two pages") };
+    assert_eq!((&*first.path, first.host.as_deref()), ("/a", Some("www.example.se")));
+    assert_eq!(first.status, [(200, 200), (301, 302)]);
+    assert_eq!(first.digest.map(|digest| (digest[0], digest[15])), Some((0, 15)));
+    assert_eq!((first.strict_end, second.strict_end), (false, true));
+    assert_eq!(
+        (second.host.as_deref(), &second.status[..]),
+        (Some("b.example.se"), &[(200, 299)][..])
+    );
+    let pattern = second.pattern.as_ref().expect("a pattern");
+    assert_eq!((&*pattern.text, pattern.absent, pattern.max_offset), (r"v\d 'q'", true, Some(99)));
+    assert_eq!(pattern.options.len(), 2);
+    let old = check("HTTP_GET {\n nb_get_retry 7\n url {\n path /\n }\n }");
+    assert_eq!(old.timing.retry, 7);
+}
+
+#[test]
+fn a_pattern_that_is_none_is_reported_and_dropped() {
+    let text = |regex: &str| {
+        format!(
+            "virtual_server 192.0.2.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.1 80 {{\n HTTP_GET {{\n url {{\n path /\n regex \"{regex}\"\n }}\n }}\n }}\n}}\n"
+        )
+    };
+    let loaded = load(&text("(ok"));
+    assert_eq!(find(&loaded, Code::BadPattern).keepalived, Some(Class::Error));
+    let service = &loaded.model.expect("it runs").pool.balance.services[0];
+    let Kind::Http(http) = &service.servers[0].checks[0].kind else { panic!("a page") };
+    assert_eq!(http.urls[0].pattern, None);
+    let escaped = |regex: &str| warnings(&load(&text(regex)));
+    assert_eq!(escaped(r"up \d+"), [Code::PatternEscape]);
+    assert_eq!(escaped(r"end\."), [Code::PatternEscape]);
+    assert_eq!(escaped(r"up \\d+ \x41 a\/b\n"), []);
+}
+
+#[test]
+fn every_kind_of_check_is_told_what_it_needs() {
+    let kind = |lines: &str| check(lines).kind;
+    let Kind::Dns(dns) = kind("DNS_CHECK {\n type aaaa\n name example.se\n }") else { panic!() };
+    assert_eq!((dns.record, &*dns.name), (28, "example.se"));
+    let Kind::Udp(udp) = kind(
+        "UDP_CHECK {\n payload 0aff\n require_reply f0xx\n min_reply_length 2\n max_reply_length 9\n }",
+    ) else {
+        panic!()
+    };
+    assert_eq!(udp.payload, [0x0a, 0xff]);
+    let reply = udp.reply.expect("an answer");
+    assert_eq!((&reply.start[..], reply.min, reply.max), (&[(0xf0, 0xff), (0, 0)][..], 2, 9));
+    let misc = check(
+        "delay_loop 9\n MISC_CHECK {\n misc_path \"/bin/chk 'a b'\"\n misc_dynamic\n user www\n }",
+    );
+    assert_eq!(misc.timing.timeout.as_secs(), 60, "the service's delay_loop, not the server's");
+    let Kind::Misc(misc) = misc.kind else { panic!() };
+    assert_eq!(misc.command.argv, ["/bin/chk", "a b"]);
+    assert_eq!(misc.command.user.map(|user| user.name).as_deref(), Some("www"));
+    assert!(misc.dynamic);
+    let Kind::Grpc(grpc) =
+        kind("GRPC_CHECK {\n service app\n tls\n tls_verify\n sni_name a.se\n }")
+    else {
+        panic!()
+    };
+    assert_eq!((&*grpc.service, grpc.tls.map(|tls| tls.verify)), ("app", Some(true)));
+    let Kind::Redis(redis) = kind("REDIS_CHECK {\n password p\n role replica\n }") else {
+        panic!()
+    };
+    assert_eq!(redis.role, Some(RedisRole::Replica));
+    let Kind::Postgres(postgres) = kind("PGSQL_CHECK {\n database shop\n }") else { panic!() };
+    assert_eq!((&*postgres.username, postgres.database.as_deref()), ("postgres", Some("shop")));
+    assert_eq!(kind("MYSQL_CHECK {\n }").keyword(), "MYSQL_CHECK");
+    let Kind::Ping(target) =
+        kind("PING_CHECK {\n connect_ip 10.0.0.9\n bindto 10.0.0.8\n bind_if eth9\n fwmark 7\n }")
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (target.mark, target.interface.map(|name| name.to_string())),
+        (7, Some("eth9".into()))
+    );
+}
+
+#[test]
+fn an_old_smtp_check_looks_at_every_host() {
+    let lines = "SMTP_CHECK {\n helo_name me\n connect_timeout 2\n host {\n connect_port 25\n }\n host {\n connect_ip 10.0.0.9\n connect_timeout 9\n }\n }";
+    let checks = server(lines).checks;
+    let seen: Vec<_> = checks
+        .iter()
+        .map(|check| {
+            let target = check.kind.target().expect("it goes somewhere");
+            (target.port, target.address.is_some(), check.timing.timeout.as_secs())
+        })
+        .collect();
+    assert_eq!(seen, [(Some(25), false, 2), (None, true, 9)]);
+}
+
+#[test]
+fn checks_follow_sessions_and_files_that_are_defined() {
+    let text = "bfd_instance b {\n neighbor_ip 10.0.0.1\n}\ntrack_file f {\n file /run/f\n weight 2 reverse\n}\nvirtual_server 192.0.2.1 80 {\n protocol TCP\n real_server 10.0.0.1 80 {\n BFD_CHECK {\n name b\n }\n FILE_CHECK {\n track_file f\n }\n FILE_CHECK {\n track_file f\n weight 5\n }\n FILE_CHECK {\n track_file nosuch\n }\n }\n}\n";
+    let model = model(text);
+    let checks = &model.pool.balance.services[0].servers[0].checks;
+    assert_eq!(checks.len(), 3);
+    assert_eq!(checks[0].kind, Kind::Bfd("b".into()));
+    let weights: Vec<_> = checks
+        .iter()
+        .filter_map(|check| {
+            let Kind::File(file) = &check.kind else { return None };
+            Some(file.weight)
+        })
+        .collect();
+    assert_eq!(weights, [-2, 5]);
+    assert_eq!(model.files.len(), 1, "the file is followed");
+}
+
+#[test]
+fn servers_may_be_names() {
+    let names = |lines: &str| {
+        only(&format!("virtual_server 192.0.2.1 80 {{\n protocol TCP\n{lines}\n}}\n"))
+    };
+    let service = names(
+        " real_server web.example.se 8080 {\n }\n real_server srv _http._tcp.example.se {\n }",
+    );
+    let host = |name: &str| HostName(name.into());
+    assert_eq!(
+        service.servers[0].endpoint,
+        Endpoint::Host { name: host("web.example.se"), port: 8080 }
+    );
+    assert_eq!(service.servers[1].endpoint, Endpoint::Srv(host("_http._tcp.example.se")));
+    let text = "virtual_server 192.0.2.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n quorum 9\n real_server web.example.se {\n TCP_CHECK {\n }\n }\n}\n";
+    let loaded = load(text);
+    assert_eq!(find(&loaded, Code::OwnWord).keepalived, Some(Class::Error));
+    assert_eq!(loaded.model.expect("it runs").pool.balance.services[0].quorum, 9);
+}
+
+#[test]
+fn a_service_is_active_where_its_address_is() {
+    let service = "virtual_server 192.0.2.100 80 {\n active_on master\n protocol TCP\n real_server 10.0.0.1 80 {\n }\n}\n";
+    let with = only(&format!("{}{service}", instance("")));
+    assert_eq!(with.active, Active::Master("VI_1".into()));
+    let named = service.replace("192.0.2.100", "fwmark").replace("master", "master VI_1");
+    assert_eq!(only(&format!("{named}{}", instance(""))).active, Active::Master("VI_1".into()));
+    let alone = load(service);
+    assert!(alone.model.is_none(), "it would never be active");
+    support::expect(&alone, Code::ActiveOn, 2, "master", "list the address in an instance");
+}
+
+#[test]
+fn the_kernel_and_the_process_are_told_what_global_defs_says() {
+    let text = "global_defs {\n lvs_data_plane nftables\n lvs_timeouts tcp 60 tcpfin 0 udp 7\n lvs_flush\n lvs_flush_on_stop VS\n lvs_sync_daemon eth1 VI_1 maxlen 1400 port 9 ttl 2 group 224.0.0.99\n checker_rt_priority 5\n checker_cpu_affinity 1 2\n lvs_netlink_cmd_rcv_bufs 9000\n rs_init_notifies\n lvs_notify_fifo /run/lvs\n checker_log_all_failures\n process_names\n}\nnet_namespace_ipvs \"\"\n";
+    let pool = model(&format!("{text}{}", instance(""))).pool;
+    assert_eq!(
+        (pool.plane, pool.flush, pool.flush_on_stop),
+        (Plane::Nftables, true, FlushOnStop::Ours)
+    );
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
+    let timeouts = pool.timeouts;
+    assert_eq!(
+        (seconds(timeouts.tcp), timeouts.tcp_fin, seconds(timeouts.udp)),
+        (Some(60), None, Some(7))
+    );
+    let sync = pool.sync.expect("connections are copied");
+    assert_eq!(sync.instance, Some("VI_1".into()));
+    assert_eq!(
+        (sync.daemon.id, sync.daemon.max_length, sync.daemon.ttl),
+        (51, Some(1400), Some(2))
+    );
+    assert_eq!((pool.realtime_priority, &pool.running.cpus[..]), (Some(5), &[1, 2][..]));
+    assert_eq!(pool.running.command_buffer.bytes, Some(9000));
+    assert_eq!(pool.running.name.as_deref(), Some("keepalived_lvs"));
+    assert_eq!(pool.fifo.map(|fifo| fifo.path).as_deref(), Some("/run/lvs"));
+    assert_eq!(pool.namespace.as_deref(), Some(""));
+    assert!(pool.balance.report_initial);
+}
+
+#[test]
+fn mails_and_commands_are_for_those_who_ask() {
+    let text = "virtual_server 192.0.2.1 80 {\n protocol TCP\n quorum_down \"/bin/q down\" www\n real_server 10.0.0.1 80 {\n notify_up \"/bin/up\"\n }\n real_server 10.0.0.2 80 {\n }\n}\n";
+    let alone = model(text).pool.notify;
+    let notify = &alone["[192.0.2.1]:tcp:80"];
+    assert_eq!(notify.servers.len(), 1, "without anybody to write to, the other has nothing");
+    assert_eq!(notify.quorum_down.as_ref().map(|command| command.argv.len()), Some(2));
+    let mailed = format!(
+        "global_defs {{\n notification_email {{\n a@b.se\n }}\n smtp_server 192.0.2.25\n}}\n{text}"
+    );
+    let mailed = model(&mailed).pool.notify;
+    let notify = &mailed["[192.0.2.1]:tcp:80"];
+    assert!(!notify.mail, "a service mails only when it is asked");
+    assert_eq!(notify.servers.values().filter(|server| server.mail).count(), 2);
 }

@@ -170,6 +170,7 @@ fn regex<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
         });
         return;
     }
+    escapes(lines, tally);
     let offset = |keyword| last(lines, &[keyword]).and_then(value);
     let Some(most) = offset("regex_max_offset") else { return };
     if let Some(least) = offset("regex_min_offset")
@@ -183,6 +184,26 @@ fn regex<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
             Some(found)
         });
     }
+}
+
+/// Escapes of the file are read before those of the pattern: `\d` is a `d` to it.
+fn escapes<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {
+    let Some(word) = last(lines, &["regex"]).and_then(value) else { return };
+    let mut chars = word.text.chars();
+    let lost = std::iter::from_fn(|| chars.find(|char| *char == '\\').and_then(|_| chars.next()));
+    // Letters that mean the same to both, and signs that are themselves to a pattern.
+    let kept = |char: &char| {
+        matches!(char, 'a' | 'f' | 'n' | 'r' | 't' | 'x' | 'c' | '\\')
+            || (!char.is_alphanumeric() && !".*+?()[]{}|^$".contains(*char))
+    };
+    let Some(lost) = lost.into_iter().find(|char| !kept(char)) else { return };
+    tally.add(Code::PatternEscape, "", || {
+        let message =
+            format!("`\\{lost}` is read before the pattern, which never sees the backslash");
+        let found = Diagnostic::warning(Code::PatternEscape, word, message)
+            .hint(format!("write `\\\\{lost}`"));
+        Some(found)
+    });
 }
 
 fn udp<'s>(lines: &'s [Statement], tally: &mut Tally<'s>) {

@@ -14,7 +14,7 @@ mod web;
 use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use standfast_health::Check;
+use standfast_health::{Check, Pattern};
 use standfast_types::{ServiceKey, ServiceName};
 
 use super::{Lowering, arguments::Read};
@@ -38,6 +38,8 @@ pub(crate) struct Drafts {
     /// What can be told of a service when all of the file is read.
     late: Vec<late::Late>,
     texts: Texts,
+    /// All patterns so far, and what is wrong with each.
+    patterns: FxHashMap<Pattern, Option<String>>,
     /// All checks so far: many servers have the same ones.
     checks: FxHashSet<Arc<Check>>,
     process: process::Draft,

@@ -6,8 +6,11 @@ use standfast_health::{Http, HttpProtocol, Pattern, Target, Tls, Url};
 
 use super::Texts;
 use crate::{
+    Code, Diagnostic,
+    diagnostic::Class,
     lower::{Lowering, arguments::Read, command},
-    syntax::Statement,
+    source::Span,
+    syntax::{Statement, Word},
     table::Keyword,
 };
 
@@ -41,7 +44,7 @@ struct UrlDraft {
     status: Vec<(u16, u16)>,
     digest: Option<[u8; 16]>,
     strict_end: Option<bool>,
-    regex: Option<Arc<str>>,
+    regex: Option<(Arc<str>, Span)>,
     options: Vec<Arc<str>>,
     absent: bool,
     min_offset: u32,
@@ -120,8 +123,8 @@ impl UrlDraft {
             })),
             "tls_compliant" => self.strict_end = read.flag().or(self.strict_end),
             "regex" => {
-                let pattern = read.word().map(|word| texts.get(&command::unescape(&word.text)));
-                self.regex = pattern.or(self.regex.take());
+                let text = |word: &Word| (texts.get(&command::unescape(&word.text)), word.span);
+                self.regex = read.word().map(text).or(self.regex.take());
             }
             "regex_no_match" => self.absent = true,
             "regex_options" => {
@@ -135,12 +138,21 @@ impl UrlDraft {
         }
     }
 
-    fn finish(self, host: Option<&Arc<str>>, strict_end: bool) -> Option<Url> {
-        let Self { absent, min_offset, options, .. } = self;
+    fn pattern(&self) -> Option<Pattern> {
+        let Self { regex, options, absent, min_offset, max_offset, .. } = self;
+        let (text, _) = regex.as_ref()?;
         let limited = options.iter().any(|option| &**option == "use_offset_limit");
-        let max_offset = self.max_offset.filter(|_| limited);
-        let pattern =
-            self.regex.map(|text| Pattern { text, options, absent, min_offset, max_offset });
+        Some(Pattern {
+            text: text.clone(),
+            options: options.clone(),
+            absent: *absent,
+            min_offset: *min_offset,
+            max_offset: max_offset.filter(|_| limited),
+        })
+    }
+
+    fn finish(self, host: Option<&Arc<str>>, strict_end: bool) -> Option<Url> {
+        let pattern = self.pattern();
         Some(Url {
             path: self.path?,
             host: self.host.or_else(|| host.cloned()),
@@ -166,7 +178,29 @@ impl Lowering<'_> {
                 url.take(keyword.name, &read, &mut self.pools.texts);
             }
         }
+        self.searchable(&mut url);
         draft.urls.push(url);
+    }
+
+    /// Drops a pattern that can't be searched for, as keepalived does; the same one is reported once.
+    fn searchable(&mut self, url: &mut UrlDraft) {
+        let (Some(pattern), Some((_, span))) = (url.pattern(), &url.regex) else { return };
+        let fault = self.pools.patterns.get(&pattern).cloned().unwrap_or_else(|| {
+            let fault = pattern.compile().err().map(|error| error.to_string());
+            if let Some(fault) = &fault {
+                let message = format!("the pattern can't be searched for: {fault}");
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::BadPattern, *span, message)
+                        .label("the page is good whatever it holds")
+                        .class(Class::Error),
+                );
+            }
+            self.pools.patterns.insert(pattern, fault.clone());
+            fault
+        });
+        if fault.is_some() {
+            url.regex = None;
+        }
     }
 }
 
