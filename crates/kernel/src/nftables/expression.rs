@@ -11,6 +11,8 @@ use crate::netlink::message::Message;
 const FIRST: u32 = 1;
 /// Of hashes. Machines that share a service must agree on it.
 const SEED: u32 = 0x5afe_fa57;
+/// `NFT_META_MARK`
+const MARK: u32 = 3;
 /// `NFT_LOOKUP_F_INV`
 const INVERTED: u32 = 1;
 const VERDICT: u32 = 0;
@@ -94,7 +96,7 @@ impl Rule {
             Meta::InName => 6,
             Meta::OutName => 7,
             Meta::Protocol => 16,
-            Meta::Mark => 3,
+            Meta::Mark => MARK,
             Meta::Family => 15,
             Meta::Ethertype => 1,
         };
@@ -253,6 +255,11 @@ impl Rule {
                 None => data,
             }
         })
+    }
+
+    /// Gives the packet a firewall mark.
+    pub(super) fn set_mark(self, register: u32) -> Self {
+        self.expression("meta", |data| data.big_endian(2, MARK).big_endian(3, register))
     }
 
     /// Goes on when the packet's destination is an address of this machine.

@@ -75,6 +75,8 @@ impl ServiceMap {
 
 /// What a rule draws.
 pub(super) const NUMBER: Kind = Kind { shown: TYPE_INTEGER, length: 4 };
+/// A firewall mark.
+pub(super) const MARK: Kind = Kind { shown: TYPE_MARK, length: 4 };
 /// An interface.
 pub(super) const INTERFACE: Kind = Kind { shown: TYPE_INTERFACE, length: 4 };
 /// A service and one of its destinations.

@@ -11,6 +11,7 @@ mod closing;
 mod direct;
 mod key;
 mod links;
+pub mod marks;
 mod place;
 mod read;
 mod record;

@@ -1,6 +1,9 @@
 //! The messages about the objects of one table.
 
-use super::{chain::Memory, key::NUMBER};
+use super::{
+    chain::Memory,
+    key::{INTERFACE, MARK, NUMBER},
+};
 use crate::{
     netlink::message::Message,
     nftables::{
@@ -82,12 +85,12 @@ impl Place {
         self.message(NEW_CHAIN).text(3, name)
     }
 
-    /// A chain that the kernel goes to, for new connections only.
-    pub(super) fn nat_chain(&self, name: &str, hook: u32, priority: i32) -> Message {
+    /// A chain that the kernel goes to; of the type `nat`, for new connections only.
+    pub(super) fn hooked_chain(&self, name: &str, kind: &str, hook: u32, priority: i32) -> Message {
         self.message(NEW_CHAIN)
             .text(3, name)
             .nested(4, |place| place.big_endian(1, hook).attribute(2, &priority.to_be_bytes()))
-            .text(7, "nat")
+            .text(7, kind)
     }
 
     /// A chain that the kernel goes to with all that comes in by these interfaces.
@@ -132,6 +135,14 @@ impl Place {
         self.set(name, key).big_endian(3, MAP).big_endian(6, VERDICTS)
     }
 
+    /// A map to values.
+    pub(super) fn data_map(&self, name: &str, key: Kind, value: Kind) -> Message {
+        let map = self.set(name, key).big_endian(3, MAP);
+        map.big_endian(6, value.shown)
+            .big_endian(7, value.length)
+            .attribute(13, &orders(key, Some(value)))
+    }
+
     /// A map or set that rules write to.
     pub(super) fn memory(&self, Memory { name, key, value }: &Memory) -> Message {
         let set = self.set(name, *key);
@@ -167,7 +178,7 @@ impl Place {
             .big_endian(4, key.shown)
             .big_endian(5, key.length)
             .big_endian(10, number)
-            .attribute(13, &key.order())
+            .attribute(13, &orders(key, value))
             .nested(9, |description| description.big_endian(1, size));
         let set = match value {
             Some(value) => set.big_endian(6, value.shown).big_endian(7, value.length),
@@ -207,13 +218,14 @@ impl Place {
     }
 }
 
-impl Kind {
-    /// How `nft` is told that numbers are in the machine's own order: type 0, length 4, and 1 for that
-    /// order; 2 is that of the network.
-    fn order(self) -> Vec<u8> {
-        let order: u32 = if self == NUMBER { 1 } else { 2 };
-        [[0, 4].as_slice(), &order.to_ne_bytes()].concat()
-    }
+/// How `nft` is told whether keys and values are numbers in the machine's own order: what it is about, length
+/// 4, and 1 for that order; 2 is that of the network.
+fn orders(key: Kind, value: Option<Kind>) -> Vec<u8> {
+    let order = |about: u8, kind: Kind| {
+        let order: u32 = if [NUMBER, MARK, INTERFACE].contains(&kind) { 1 } else { 2 };
+        [[about, 4].as_slice(), &order.to_ne_bytes()].concat()
+    };
+    [order(0, key), value.map(|value| order(1, value)).unwrap_or_default()].concat()
 }
 
 impl Element {

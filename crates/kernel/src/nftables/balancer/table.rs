@@ -75,7 +75,7 @@ impl Side {
         match self {
             Self::Translated => {
                 for (chain, hook) in [(PREROUTING, 0), (OUTPUT, 3)] {
-                    batch.push(place.nat_chain(chain, hook, PRIORITY));
+                    batch.push(place.hooked_chain(chain, "nat", hook, PRIORITY));
                     self.dispatch(place, chain, &mut batch);
                 }
             }
@@ -118,29 +118,29 @@ impl Side {
     }
 
     fn ask(self, map: ServiceMap) -> Rule {
-        let key = register(0);
-        let rule = match map {
-            ServiceMap::Marks => Rule::new().meta(Meta::Family, key).meta(Meta::Mark, register(1)),
-            ServiceMap::Ports(family) | ServiceMap::Addresses(family) => {
-                let (number, ethertype, protocol) = match family {
-                    Family::V4 => (IPV4, [0x08, 0x00], 1),
-                    Family::V6 => (IPV6, [0x86, 0xdd], 4),
-                };
-                let rule = match self {
-                    Self::Translated => Rule::new().meta(Meta::Family, key).is(key, &[number]),
-                    Self::Direct => Rule::new().meta(Meta::Ethertype, key).is(key, &ethertype),
-                };
-                let rule = rule.load(Field::Destination(family), key);
-                let rule = rule.meta(Meta::Protocol, register(protocol));
-                match map {
-                    ServiceMap::Ports(_) => {
-                        rule.load(Field::DestinationPort, register(protocol + 1))
-                    }
-                    ServiceMap::Addresses(_) | ServiceMap::Marks => rule,
-                }
-            }
-        };
-        rule.follow(SetName(map.name(), None), key)
+        load_key(Rule::new(), self, map).follow(SetName(map.name(), None), register(0))
+    }
+}
+
+/// Loads what a map tells services by.
+pub(super) fn load_key(rule: Rule, side: Side, map: ServiceMap) -> Rule {
+    let key = register(0);
+    let (ServiceMap::Ports(family) | ServiceMap::Addresses(family)) = map else {
+        return rule.meta(Meta::Family, key).meta(Meta::Mark, register(1));
+    };
+    let (number, ethertype, protocol) = match family {
+        Family::V4 => (IPV4, [0x08, 0x00], 1),
+        Family::V6 => (IPV6, [0x86, 0xdd], 4),
+    };
+    let rule = match side {
+        Side::Translated => rule.meta(Meta::Family, key).is(key, &[number]),
+        Side::Direct => rule.meta(Meta::Ethertype, key).is(key, &ethertype),
+    };
+    let rule = rule.load(Field::Destination(family), key);
+    let rule = rule.meta(Meta::Protocol, register(protocol));
+    match map {
+        ServiceMap::Ports(_) => rule.load(Field::DestinationPort, register(protocol + 1)),
+        ServiceMap::Addresses(_) | ServiceMap::Marks => rule,
     }
 }
 

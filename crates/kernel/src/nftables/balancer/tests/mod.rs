@@ -14,7 +14,7 @@ use standfast_types::{
 
 mod direct;
 
-use super::*;
+use super::{marks::Marking, *};
 use crate::{
     link::Switch,
     namespace::{NetNs, test::namespace},
@@ -451,9 +451,12 @@ fn datagrams_of_one_client_follow_the_servers_that_there_are() {
 fn packets_with_a_mark_are_a_service() {
     with_addresses(&["192.0.2.1", "192.0.2.2", "10.0.0.1"], || {
         serve("10.0.0.1", 80, b'a');
-        assert!(nft("add table ip marks"));
-        assert!(nft("add chain ip marks out { type route hook output priority -150 ; }"));
-        assert!(nft("add rule ip marks out ip daddr 192.0.2.0/24 meta mark set 7"));
+        let (table, priority) = ("marks".to_owned(), -150);
+        let mut marking = Marking { table, priority, marks: BTreeMap::new() };
+        let members = [tcp("192.0.2.1", 80), tcp("192.0.2.2", 0), tcp("2001:db8::1", 80)];
+        marking.add(7, Family::V4, members);
+        marking.install().expect("marks");
+        assert!(listed().contains("192.0.2.1 . tcp . 80 : 0x00000007"), "{}", listed());
         let mut balancer = Balancer::open("test").expect("open");
         let key = ServiceKey::Mark { mark: 7, family: Family::V4 };
         all(
@@ -462,6 +465,10 @@ fn packets_with_a_mark_are_a_service() {
         );
         assert_eq!(ask("192.0.2.1", 80), 'a');
         assert_eq!(ask("192.0.2.2", 80), 'a');
+        assert_eq!(ask("192.0.2.2", 81), '.');
+        marking.remove().expect("none");
+        assert!(!listed().contains("table inet marks"));
+        assert_eq!(ask("192.0.2.1", 80), '.');
         assert_eq!(balancer.read().expect("read"), balancer.services);
     });
 }
