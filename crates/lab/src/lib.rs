@@ -67,6 +67,10 @@ pub fn help(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<u8> {
             let only = only.join(" ");
             in_sandbox(|program| scale::run(program, minutes, &only))
         }
+        ["bench", "checks", seconds] => {
+            let seconds = seconds.parse()?;
+            in_sandbox(|program| scale::checks::run(program, seconds))
+        }
         ["bench", rounds, ref only @ ..] => {
             let rounds = rounds.parse()?;
             let only = only.join(" ");

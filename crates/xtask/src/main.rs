@@ -21,6 +21,7 @@ cargo xtask TASK
   test          everything that CI runs: format, lints, docs, tidy, tests, the lab
   bench [N [EVENT]]  N rounds (5) of every failure, or of EVENT, beside Debian's keepalived
   bench conf [N]  reading large configurations, N times (5), beside Debian's keepalived
+  bench checks [SECONDS]  checks of thousands of servers, each for 30 s, beside HAProxy
   bench scale [MINUTES [WORK]]  thousands of instances and addresses, also under load: watched for
                 MINUTES (10) where that matters, beside Debian's keepalived
   lab [ARGS]    the demo

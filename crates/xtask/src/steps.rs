@@ -56,6 +56,7 @@ pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     let args = match args[..] {
         [] => vec!["5"],
         ["scale"] => vec!["scale", "10"],
+        ["checks"] => vec!["checks", "30"],
         _ => args,
     };
     let command = [&["run", "--release", "--quiet", "--", "--lab", "bench"], &args[..]].concat();

@@ -3,6 +3,7 @@
 
 mod bed;
 mod capture;
+pub(crate) mod checks;
 mod crowd;
 mod cut;
 mod table;
