@@ -149,11 +149,13 @@ impl Brain {
                 self.drains.insert((at, server));
                 break;
             }
-            self.with(&server.service, |service, out| {
-                if service.orders.ends(server.key) == Some(at) {
-                    service.drained(server.key, out);
-                }
-            });
+            if self.orders(&server.service).ends(server.key) != Some(at) {
+                continue;
+            }
+            match self.parked.get_mut(&server.service) {
+                Some(orders) => orders.drained(server.key),
+                None => self.with(&server.service, |service, out| service.drained(server.key, out)),
+            }
         }
         if self.doubts.take_due(now) {
             self.out.push(Output::Verify);
@@ -255,20 +257,30 @@ impl Brain {
 
     fn obey(&mut self, now: Instant, order: Order) {
         let name = order.service().clone();
-        let Some(service) = self.services.get_mut(&name) else {
-            self.parked.entry(name).or_default().take(now, order);
-            return;
-        };
-        let (subjects, key) = (service.subjects(), order.key());
-        service.obey(now, order, &self.facts, &mut self.out);
-        service.write(&mut self.table, &mut self.out);
-        let ends = key.and_then(|key| Some((service.orders.ends(key)?, key)));
-        if let Some((at, key)) = ends {
-            self.drains.insert((at, ServerId { service: name.clone(), key }));
+        let key = order.key();
+        match self.services.get_mut(&name) {
+            None => self.parked.entry(name.clone()).or_default().take(now, order),
+            Some(service) => {
+                let before = service.subjects();
+                service.obey(now, order, &self.facts, &mut self.out);
+                service.write(&mut self.table, &mut self.out);
+                let after = service.subjects();
+                self.depend(&name, &after);
+                self.forget(&name, before.difference(&after).cloned());
+            }
         }
-        let after = service.subjects();
-        self.depend(&name, &after);
-        self.forget(&name, subjects.difference(&after).cloned());
+        if let Some(key) = key
+            && let Some(at) = self.orders(&name).ends(key)
+        {
+            self.drains.insert((at, ServerId { service: name, key }));
+        }
+    }
+
+    /// What operators want of a service, configured or not.
+    fn orders(&self, name: &ServiceName) -> &Orders {
+        const NONE: &Orders = &Orders::new();
+        let service = self.services.get(name).map(|service| &service.orders);
+        service.or_else(|| self.parked.get(name)).unwrap_or(NONE)
     }
 
     /// A service depends on these things from now on.

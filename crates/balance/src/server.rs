@@ -20,6 +20,8 @@ pub(crate) struct Server {
     checks: Vec<CheckState>,
     /// As it counts in its service's sums, and as it was told.
     pub(crate) standing: Standing,
+    /// It waits for the first success of an `alpha` check: its first failure is news too.
+    pub(crate) waits: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -103,7 +105,7 @@ impl Wish {
 impl Server {
     pub(crate) fn new(real: Arc<RealServer>, srv: Option<u16>, facts: &Facts) -> Self {
         let checks = real.checks.iter().map(|_| CheckState::default()).collect();
-        let mut server = Self { real, srv, checks, standing: Standing::default() };
+        let mut server = Self { real, srv, checks, standing: Standing::default(), waits: false };
         server.look(facts);
         server
     }

@@ -204,6 +204,7 @@ impl Service {
         out: &mut Outbox,
     ) {
         server.standing = server.assess(self.orders.of(key));
+        server.waits = !server.standing.up && !told;
         self.total += u64::from(server.base());
         self.live += server.standing.live();
         let (up, probes) = (server.standing.up, server.probes());

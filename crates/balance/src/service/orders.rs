@@ -24,6 +24,10 @@ pub(crate) struct Orders {
 const NONE: &Wish = &Wish { weight: None, hold: None };
 
 impl Orders {
+    pub(crate) const fn new() -> Self {
+        Self { added: Vec::new(), wishes: BTreeMap::new() }
+    }
+
     /// What is wanted of one server.
     pub(crate) fn of(&self, key: DestinationKey) -> &Wish {
         self.wishes.get(&key).unwrap_or(NONE)
@@ -78,6 +82,11 @@ impl Orders {
         }
     }
 
+    /// A server has been drained.
+    pub(crate) fn drained(&mut self, key: DestinationKey) {
+        self.set(key, |wish| wish.hold = Some(Hold::Drained));
+    }
+
     /// When a server has been drained long enough.
     pub(crate) fn ends(&self, key: DestinationKey) -> Option<Instant> {
         match self.of(key).hold {
@@ -114,6 +123,9 @@ impl Service {
 
     /// So many connections a draining server still has.
     pub(crate) fn counted(&mut self, key: DestinationKey, connections: u32, out: &mut Outbox) {
+        if !self.servers.contains_key(&key) {
+            return;
+        }
         let mut done = false;
         self.orders.set(key, |wish| {
             if let Some(Hold::Draining { left, .. }) = &mut wish.hold {
@@ -131,7 +143,7 @@ impl Service {
         let &Wish { hold: Some(Hold::Draining { left, .. }), .. } = self.orders.of(key) else {
             return;
         };
-        self.orders.set(key, |wish| wish.hold = Some(Hold::Drained));
+        self.orders.drained(key);
         if !self.servers.contains_key(&key) {
             return;
         }

@@ -63,12 +63,14 @@ impl Service {
         let before = std::mem::replace(&mut server.standing, standing);
         self.live = self.live - before.live() + standing.live();
         self.stale.insert(key);
+        let failed = matches!(cause, Cause::Check(_, Verdict::Bad(_)));
+        let first = (standing.up || failed) && std::mem::take(&mut server.waits);
         let share = |standing: Standing| if standing.open { standing.weight } else { 0 };
         let (from, to) = (share(before), share(standing));
         if from != to {
             out.say(Event::Weight { server: self.id(key), from, to });
         }
-        if before.up != standing.up {
+        if before.up != standing.up || first {
             self.say_server(key, standing.up, cause, out);
         }
     }

@@ -83,7 +83,9 @@ impl Model {
             Input::Address(address, true) => drop(self.addresses.insert(address)),
             Input::Address(address, false) => drop(self.addresses.remove(&address)),
             Input::Order(order) => self.order(now, order),
-            Input::Connections(server, 0) => self.drained(&server),
+            Input::Connections(server, 0) if self.servers.contains_key(&server) => {
+                self.drained(&server);
+            }
             Input::Resolved(..) | Input::Connections(..) => {}
             Input::Refused(..) | Input::Reported(..) => {}
         }

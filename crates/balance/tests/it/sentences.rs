@@ -65,6 +65,16 @@ fn alpha_waits_for_the_first_success_of_each_alpha_check() {
 }
 
 #[test]
+fn the_first_failure_of_a_server_that_waits_is_told() {
+    let mut machine = Machine::new(config(vec![service(1, vec![server(1, vec![alpha(&tcp())])])]));
+    for _ in 0..2 {
+        machine.checked(id(1, 1), bad());
+        machine.checked(id(1, 1), standfast_balance::Verdict::Bad("no answer".into()));
+    }
+    assert_eq!(machine.lines(), ["RS [10.1.0.1]:80 of [10.0.0.1]:tcp:80 DOWN"]);
+}
+
+#[test]
 fn a_server_without_checks_is_good() {
     let machine = Machine::new(config(vec![service(1, vec![server(1, vec![])])]));
     assert_eq!(machine.weights(1), [(1, 1)]);

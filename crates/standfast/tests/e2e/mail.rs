@@ -8,7 +8,7 @@ use crate::common::{file, in_sandbox, instance, logged, pair, say, seconds, wait
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
 /// Python's own mail server, as far as it goes: it went with version 3.12.
-const SERVER: &str = "#!/usr/bin/env python3
+pub(crate) const SERVER: &str = "#!/usr/bin/env python3
 import warnings
 warnings.simplefilter('ignore')
 import asyncore, smtpd

@@ -27,3 +27,4 @@ mod surroundings;
 mod this_host;
 mod trackers;
 mod vmac;
+mod voice;
