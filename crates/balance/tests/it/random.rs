@@ -9,12 +9,12 @@ use std::{
 
 use standfast_balance::{
     Active, Brain, CheckId, Config, Endpoint, Event, HostName, Input, Order, Output, RealServer,
-    Resolved, ServerId, SorryServer, Verdict, VirtualServer,
+    Resolved, ServerId, ServiceSnapshot, SorryServer, Verdict, VirtualServer,
 };
 use standfast_health::Check;
 use standfast_types::{
     DestinationKey, Encapsulation, Family, Forwarding, Instant, Rng, Scheduler, ServiceChange,
-    ServiceKey, ServiceTable,
+    ServiceKey, ServiceName, ServiceTable,
 };
 
 use crate::{
@@ -410,4 +410,74 @@ fn whatever_happens_the_kernel_has_what_a_naive_brain_computes_afresh() {
 #[test]
 fn what_a_kernel_refuses_gets_there_in_the_end() {
     live_all(100, 40, 100);
+}
+
+/// Services that two configurations have alike, with the keys that are theirs in both.
+fn untouched(before: &Config, after: &Config) -> BTreeMap<ServiceName, BTreeSet<ServiceKey>> {
+    let owned = |config: &Config| {
+        let mut taken = BTreeSet::new();
+        let services = config.services.iter().cloned().map(|mut service| {
+            service.keys.retain(|key| taken.insert(*key));
+            (service.name.clone(), service)
+        });
+        services.collect::<BTreeMap<_, _>>()
+    };
+    let (before, after) = (owned(before), owned(after));
+    let same = after.into_iter().filter(|(name, service)| before.get(name) == Some(service));
+    same.map(|(name, service)| (name, service.keys.into_iter().collect())).collect()
+}
+
+fn key_of(change: &ServiceChange) -> ServiceKey {
+    match change {
+        ServiceChange::AddService(key, _)
+        | ServiceChange::EditService(key, _)
+        | ServiceChange::RemoveService(key)
+        | ServiceChange::AddDestination(key, ..)
+        | ServiceChange::EditDestination(key, ..)
+        | ServiceChange::RemoveDestination(key, _) => *key,
+    }
+}
+
+#[test]
+fn reloads_touch_nothing_of_services_that_stay_as_they_are() {
+    let mut untouched_services = 0;
+    for seed in 0..100 {
+        let mut life = Life::new(seed, 0);
+        for _ in 0..30 {
+            for _ in 0..life.rng.below(4) {
+                life.step();
+                life.settle();
+            }
+            let config = another(&mut life.rng, &life.model.config);
+            let same = untouched(&life.model.config, &config);
+            untouched_services += same.len();
+            let mut shown = life.brain.snapshot();
+            shown.retain(|one| same.contains_key(&one.name));
+            life.model.reconfigure(config.clone());
+            life.brain.reconfigure(life.now, config);
+            let mut brain = life.brain.clone();
+            for output in std::iter::from_fn(|| brain.poll_output()) {
+                let (name, key) = match &output {
+                    Output::Change(change) => (None, Some(key_of(change))),
+                    Output::Probe(check, _) | Output::EndProbe(check) => {
+                        (Some(check.server.service.clone()), None)
+                    }
+                    _ => (None, None),
+                };
+                let theirs = |(own, keys): (&ServiceName, &BTreeSet<ServiceKey>)| {
+                    Some(own) == name.as_ref() || key.is_some_and(|key| keys.contains(&key))
+                };
+                assert!(!same.iter().any(theirs), "seed {seed}: {output:?}");
+            }
+            life.settle();
+            let mut now = life.brain.snapshot();
+            now.retain(|one| same.contains_key(&one.name));
+            let by_name = |list: Vec<_>| {
+                let pairs = list.into_iter().map(|one: ServiceSnapshot| (one.name.clone(), one));
+                pairs.collect::<BTreeMap<_, _>>()
+            };
+            assert_eq!(by_name(now), by_name(shown), "seed {seed}");
+        }
+    }
+    assert!(untouched_services > 1000, "{untouched_services}");
 }
