@@ -6,6 +6,7 @@
 
 mod addresses;
 mod line;
+mod marker;
 mod message;
 mod plane;
 mod probes;
@@ -38,6 +39,7 @@ use standfast_types::{InstanceName, Instant, ServiceKey, ServiceName, SyncRole};
 
 use crate::{channel::Channel, message::Level, pulse::pace::Pace, signals};
 use addresses::Addresses;
+use marker::Marker;
 pub(crate) use message::{CommandEnd, FromPool, Manner, Papers, RunId, Setup, ToPool};
 use probes::{FIRST_TOKEN, News, Probes};
 use table::Table;
@@ -97,6 +99,7 @@ struct Pool<'a> {
     brain: Brain,
     probes: Probes,
     table: Table,
+    marker: Marker,
     /// What concerns balancing as a whole; the brain's part of it is with the brain.
     setup: Box<Setup>,
     keys: BTreeMap<ServiceName, Vec<ServiceKey>>,
@@ -166,6 +169,7 @@ impl<'a> Pool<'a> {
             brain: Brain::new(balance, now),
             probes,
             table: Table::new(plane),
+            marker: Marker::new(running.namespace.clone()),
             setup,
             masters: BTreeSet::new(),
             channel,
@@ -193,6 +197,7 @@ impl<'a> Pool<'a> {
         let kernel = pool.table.plane.read()?;
         pool.brain.start(clock::now(), &kernel);
         pool.drain();
+        // Marks come before the services that take what is marked.
         pool.settle_plane();
         let text = format!(
             "{} services, {} probes, {}",
@@ -461,6 +466,9 @@ impl<'a> Pool<'a> {
             }
             Err(error) => self.say_once(clock::now(), format!("failed to {error}")),
         }
+        if let Err(error) = self.marker.set(self.setup.marks.as_ref()) {
+            self.say_once(clock::now(), format!("failed to {error}"));
+        }
         self.synchronize();
     }
 
@@ -495,6 +503,9 @@ impl<'a> Pool<'a> {
                 // It ends with us; there is nobody to try again.
                 let _ = self.table.plane.copy(role, None);
             }
+        }
+        if let Err(error) = self.marker.set(None) {
+            self.tell(&FromPool::Log(Level::Warning, format!("failed to {error}")));
         }
         let plane = &mut self.table.plane;
         let cleaned = match self.setup.flush_on_stop {
