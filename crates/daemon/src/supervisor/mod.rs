@@ -64,6 +64,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Longer than pulse needs to let go of anything: the slowest advert interval is 255 s, but a successor
 /// speaks within a second (VRRPv2) or an interval of at most 41 s (VRRPv3).
 const RELEASE_LIMIT: Duration = Duration::from_secs(45);
+/// However short `child_wait_time` is: pulse can say that it leaves before it is killed.
+const FAREWELL_ADVERT: Duration = Duration::from_secs(1);
 
 struct Supervisor {
     options: Options,
@@ -548,7 +550,8 @@ impl Supervisor {
     }
 
     fn release_limit(&self) -> Duration {
-        self.configuration.model.global.supervision.release_limit.unwrap_or(RELEASE_LIMIT)
+        let limit = self.configuration.model.global.supervision.release_limit;
+        limit.unwrap_or(RELEASE_LIMIT).max(FAREWELL_ADVERT)
     }
 
     fn ask_to_stop(&mut self) {
