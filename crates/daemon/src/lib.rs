@@ -43,6 +43,6 @@ mod status;
 mod supervisor;
 
 pub use options::Options;
-pub use pool::run as run_pool;
+pub use pool::{run as run_pool, run_once};
 pub use pulse::run as run_pulse;
 pub use supervisor::{POOL_ARGUMENT, PULSE_ARGUMENT, host_name, run};

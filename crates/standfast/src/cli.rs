@@ -8,6 +8,7 @@ use standfast_daemon::Options;
 use crate::{
     check::{self, Check},
     config::{self, Config},
+    digest::{self, Digest},
     fmt::{self, Fmt},
     lsp::{self, Lsp},
     operate::{self, Disable, Drain, Enable, List, Reload, Servers, Weight},
@@ -64,6 +65,10 @@ enum Command {
     /// Show a configuration as it is understood.
     #[command(subcommand)]
     Config(Config),
+    /// Show the MD5 of a page, for `digest` in a `url` block.
+    ///
+    /// Called by the name `genhash` (a symbolic link), it takes genhash's own options instead.
+    Digest(Digest),
     /// Lay a configuration out: indentation, blanks, line breaks. Changes no meaning and no comment.
     Fmt(Fmt),
     /// Serve an editor: findings while one types, completion, explanations, definitions, layout.
@@ -125,6 +130,7 @@ pub(crate) fn main() -> anyhow::Result<u8> {
         }),
         Command::Check(check) => check::main(&check),
         Command::Config(config) => config::main(&config),
+        Command::Digest(digest) => digest::main(&digest),
         Command::Fmt(fmt) => fmt::main(&fmt),
         Command::Lsp(lsp) => lsp::main(lsp),
         Command::Pools(list) => operate::pools(&list),

@@ -14,7 +14,7 @@ use standfast_daemon::Options;
 use crate::{
     check::{self, Report},
     cli::{CONFIGURATION, DAEMON_FACILITY},
-    print, say,
+    genhash, print, say,
 };
 
 /// The name that brings this personality.
@@ -48,6 +48,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -m, --core-dump              allow core files
   -e, --all-config             every include that finds nothing is a mistake
       --ignore-sigint          ignore SIGINT
+  -T, --genhash [OPTION...]    the MD5 of a page, for `digest`; takes genhash's options
       --signum=NAME            print the number of a signal: HUP STOP DATA STATS STATS_CLEAR JSON
   -v, --version                version
   -h, --help                   this text
@@ -61,6 +62,7 @@ enum Task {
     Test { file: PathBuf, config_id: Option<String>, include_check: bool, log: Option<PathBuf> },
     Print(String),
     Refuse(String),
+    Digest(Parser),
 }
 
 /// Runs as keepalived would. The exit code.
@@ -71,6 +73,7 @@ pub(crate) fn main() -> anyhow::Result<u8> {
             test(&file, config_id, include_check, log)
         }
         Task::Print(text) => print(&text).map(|()| 0),
+        Task::Digest(parser) => genhash::main(parser),
         Task::Refuse(text) => {
             say(&format!("keepalived: {text}"));
             Ok(USAGE_ERROR)
@@ -152,10 +155,8 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
                 }
             }
             Arg::Short('m') | Arg::Long("core-dump") => allow_core_files(),
-            Arg::Short('T') | Arg::Long("genhash") => {
-                let text = "the digest generator (genhash) is not in this version";
-                return Ok(Task::Refuse(text.to_owned()));
-            }
+            // The rest of the line is genhash's.
+            Arg::Short('T') | Arg::Long("genhash") => return Ok(Task::Digest(parser)),
             Arg::Short('X') | Arg::Long("release-vips" | "all" | "no-mem-check") => {
                 // Leftovers of another life are always removed, and every process that has work runs.
             }
@@ -327,7 +328,9 @@ mod tests {
     fn run(args: &[&str]) -> Options {
         match parse(Parser::from_args(args)).expect("parsed") {
             Task::Run(options) => options,
-            Task::Test { .. } | Task::Print(_) | Task::Refuse(_) => panic!("not a run"),
+            Task::Test { .. } | Task::Print(_) | Task::Refuse(_) | Task::Digest(_) => {
+                panic!("not a run")
+            }
         }
     }
 

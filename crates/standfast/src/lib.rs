@@ -4,7 +4,9 @@
 mod check;
 mod cli;
 mod config;
+mod digest;
 mod fmt;
+mod genhash;
 mod host;
 mod keepalived;
 mod lsp;
@@ -38,6 +40,7 @@ pub fn main() -> ExitCode {
             standfast_lab::help(env::args_os().skip(2))
         }
         _ if name == keepalived::NAME => keepalived::main(),
+        _ if name == genhash::NAME => genhash::main(lexopt::Parser::from_env()),
         _ => cli::main(),
     };
     match result {

@@ -8,12 +8,15 @@ mod addresses;
 mod line;
 mod marker;
 mod message;
+mod once;
 mod plane;
 mod probes;
 mod punctuality;
 mod schedule;
 mod table;
 mod tls;
+
+pub use once::run_once;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
