@@ -5,7 +5,7 @@ mod bfd;
 use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_failover::{Config, Event, Fault, InstanceEvent};
-use standfast_types::{GroupName, InstanceName, Priority, ScriptName};
+use standfast_types::{BfdName, GroupName, InstanceName, Priority, ScriptName};
 use standfast_vrrp::{Event as Election, StateName};
 
 use crate::{
@@ -130,6 +130,11 @@ impl Board {
     /// What BFD sessions that are up have agreed on, for a pulse that begins.
     pub(crate) fn bonds(&self) -> Bonds {
         self.bfd.bonds()
+    }
+
+    /// Which BFD sessions are up, and which are not, for a pool that begins.
+    pub(crate) fn sessions(&self) -> BTreeMap<BfdName, bool> {
+        self.bfd.states()
     }
 
     /// The scripts' states, for a pulse that begins.

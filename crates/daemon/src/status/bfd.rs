@@ -57,6 +57,13 @@ impl Sessions {
         self.0.iter().filter_map(bond).collect()
     }
 
+    /// Which are up, and which are not.
+    pub(super) fn states(&self) -> BTreeMap<BfdName, bool> {
+        let state =
+            |(name, session): (&BfdName, &Session)| (name.clone(), session.state == State::Up);
+        self.0.iter().map(state).collect()
+    }
+
     /// The part of the dump that is about them; empty when there are none.
     pub(super) fn dump(&self, text: &mut String) {
         if !self.0.is_empty() {

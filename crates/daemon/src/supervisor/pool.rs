@@ -185,7 +185,7 @@ impl Supervisor {
     fn known(&self) -> Vec<Input> {
         let Known { verdicts, services } = &self.office.known;
         let files = self.files.values().into_iter().map(|(name, value)| Input::File(name, value));
-        let bfd = self.board.bonds().into_keys().map(|name| Input::Bfd(name, true));
+        let bfd = self.board.sessions().into_iter().map(|(name, up)| Input::Bfd(name, up));
         let masters = self.board.masters().into_iter().map(|name| Input::Master(name, true));
         let names = self
             .office
