@@ -25,6 +25,8 @@ pub struct Options {
     pub pool_pid_file: Option<PathBuf>,
     /// Whether servers are checked and balanced (`--vrrp` alone switches it off).
     pub checks: bool,
+    /// At the end, the kernel keeps our services (`--dont-release-ipvs`).
+    pub keep_services: bool,
     /// Whether VRRP runs at all (`--check` alone switches it off).
     pub vrrp: bool,
     /// Whether the BFD sessions of the file run (`--no_bfd` clears it).
@@ -62,6 +64,7 @@ impl Options {
             pulse_pid_file: None,
             pool_pid_file: None,
             checks: true,
+            keep_services: false,
             vrrp: true,
             bfd: true,
             respawn: true,

@@ -39,6 +39,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -C, --check                  health checks only
   -B, --no_bfd                 no BFD
   -R, --dont-respawn           end when a child ends
+  -I, --dont-release-ipvs      leave virtual servers in the kernel at the end
   -i, --config-id=ID           id for @id conditions in the configuration
   -p, --pid=FILE               pid file of the supervisor (/run/keepalived.pid)
   -r, --vrrp_pid=FILE          pid file of the VRRP process (/run/vrrp.pid)
@@ -53,7 +54,7 @@ Usage: keepalived [OPTION...]        (this is Standfast, in place of keepalived)
   -v, --version                version
   -h, --help                   this text
 
-Accepted, and said at start to be without effect in this version: -a -A -b -e -g -I -L -M -O -V -x.
+Accepted, and said at start to be without effect in this version: -a -A -b -e -g -L -M -O -V -x.
 ";
 
 /// What the options ask for.
@@ -135,6 +136,7 @@ fn parse(mut parser: Parser) -> anyhow::Result<Task> {
             Arg::Short('c') | Arg::Long("checkers_pid") => {
                 options.pool_pid_file = Some(parser.value()?.into());
             }
+            Arg::Short('I') | Arg::Long("dont-release-ipvs") => options.keep_services = true,
             Arg::Short('e') | Arg::Long("all-config") => options.include_check = true,
             Arg::Short('s') | Arg::Long("namespace") => {
                 options.namespace = Some(parser.value()?.string()?);
@@ -244,7 +246,6 @@ pub const INACTIVE: &[Inactive] = &[
         Takes::Nothing,
         "addresses are leases and end with the daemon",
     ),
-    inactive(Some('I'), "dont-release-ipvs", Takes::Nothing, "IPVS is not active in this version"),
     inactive(Some('a'), "address-monitoring", Takes::Nothing, "not active in this version"),
     inactive(
         Some('M'),

@@ -46,6 +46,8 @@ pub(crate) enum ToPool {
     },
     /// Stop checking, take our services out of the kernel, and exit.
     Release,
+    /// Exit, and leave the kernel as it is.
+    Leave,
 }
 
 /// From the pool to the supervisor.

@@ -133,7 +133,7 @@ enum Life {
     Goes,
     /// Asked to stop: our services go.
     Stops,
-    /// The supervisor is gone.
+    /// The supervisor is gone, or wants the kernel to go on without us.
     Orphaned,
 }
 
@@ -322,6 +322,7 @@ impl<'a> Pool<'a> {
                 let probes = self.probes.count();
                 self.tell(&FromPool::Report { id, services, probes, late });
             }
+            ToPool::Leave => self.life = Life::Orphaned,
             ToPool::Release => {
                 self.life = Life::Stops;
                 self.brain.stop(clock::now());

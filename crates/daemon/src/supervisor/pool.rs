@@ -468,7 +468,9 @@ impl Supervisor {
             Pool::Running { pid, channel } => {
                 let until = now + RELEASE_LIMIT;
                 self.office.process = Pool::Stopping { pid, channel, until };
-                self.tell_pool(&ToPool::Release);
+                // A reload that leaves no virtual server behind means it.
+                let keep = self.options.keep_services && self.stop != Stop::No;
+                self.tell_pool(if keep { &ToPool::Leave } else { &ToPool::Release });
             }
             other @ (Pool::Unwanted | Pool::Stopping { .. } | Pool::Waiting(_) | Pool::Gone) => {
                 self.office.process = other
