@@ -22,6 +22,9 @@ _standfast() {
             standfast,config)
                 cmd="standfast__subcmd__config"
                 ;;
+            standfast,digest)
+                cmd="standfast__subcmd__digest"
+                ;;
             standfast,disable)
                 cmd="standfast__subcmd__disable"
                 ;;
@@ -75,6 +78,9 @@ _standfast() {
                 ;;
             standfast__subcmd__help,config)
                 cmd="standfast__subcmd__help__subcmd__config"
+                ;;
+            standfast__subcmd__help,digest)
+                cmd="standfast__subcmd__help__subcmd__digest"
                 ;;
             standfast__subcmd__help,disable)
                 cmd="standfast__subcmd__help__subcmd__disable"
@@ -146,7 +152,7 @@ _standfast() {
 
     case "${cmd}" in
         standfast)
-            opts="-h -V --help --version run check config fmt lsp pools drain disable enable weight server reload lab help"
+            opts="-h -V --help --version run check config digest fmt lsp pools drain disable enable weight server reload lab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -295,6 +301,36 @@ _standfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        standfast__subcmd__digest)
+            opts="-h --connect --host --protocol --any-status --timeout --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --connect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --protocol)
+                    COMPREPLY=($(compgen -W "1.0 1.0C 1.1 2" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         standfast__subcmd__disable)
             opts="-h --persist --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -376,7 +412,7 @@ _standfast() {
             return 0
             ;;
         standfast__subcmd__help)
-            opts="run check config fmt lsp pools drain disable enable weight server reload lab help"
+            opts="run check config digest fmt lsp pools drain disable enable weight server reload lab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -420,6 +456,20 @@ _standfast() {
         standfast__subcmd__help__subcmd__config__subcmd__dump)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        standfast__subcmd__help__subcmd__digest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
