@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{PatternError, translate::Reader};
+use super::{PatternError, reader::Reader};
 
 /// Writes the class whose bracket has been read.
 pub(super) fn class(

@@ -4,6 +4,7 @@
 //! bounded number of steps is tried. [`translate`] says in the engine's words what a pattern means in PCRE2's.
 
 mod class;
+mod reader;
 mod search;
 mod translate;
 
