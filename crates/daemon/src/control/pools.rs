@@ -110,10 +110,12 @@ impl Pools {
 
 fn server_row(server: &ServerSnapshot, id: &ServerId, orders: &Orders) -> ServerRow {
     let state = orders.state(id).unwrap_or(if server.up { State::Up } else { State::Down });
+    // One that is drained keeps its weight for later.
+    let weight = if state == State::Drained { 0 } else { server.weight };
     ServerRow {
         server: written::server(&server.key),
         state,
-        weight: server.weight,
+        weight,
         reason: reason(server),
         overridden: orders.words(id),
     }

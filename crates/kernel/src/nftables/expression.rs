@@ -103,6 +103,13 @@ impl Rule {
         self.expression("meta", |data| data.big_endian(2, key).big_endian(1, register))
     }
 
+    /// Asks for the state of the packet's connection, which goes nowhere. As long as one rule asks, the
+    /// kernel tracks connections, and translates those that have begun.
+    pub(super) fn track(self) -> Self {
+        const STATE: u32 = 0;
+        self.expression("ct", |data| data.big_endian(2, STATE).big_endian(1, register(0)))
+    }
+
     /// Goes on when what was loaded is this byte.
     pub(super) fn equals(self, byte: u8) -> Self {
         self.expression("cmp", |data| {

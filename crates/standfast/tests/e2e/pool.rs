@@ -24,12 +24,12 @@ use crate::common::{
     ASK_EVERY, describe, file, in_sandbox, logged, network, run, seconds, wait_for,
 };
 
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
-const IP: &str = "/sbin/ip";
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 100);
+pub(crate) const IP: &str = "/sbin/ip";
 const GLOBAL: &str = "global_defs {\n lvs_data_plane nftables\n script_user root\n}\n";
 
 /// A director with the address, two servers that answer clients through it, and a client.
-fn stage() -> anyhow::Result<Stage> {
+pub(crate) fn stage() -> anyhow::Result<Stage> {
     let mut stage = network(&[
         ("lb", "eth0", "10.83.0.1/24"),
         ("s1", "eth0", "10.83.0.11/24"),
@@ -46,7 +46,7 @@ fn stage() -> anyhow::Result<Stage> {
     Ok(stage)
 }
 
-fn service(servers: &[&str], check: &str, weight: u32) -> String {
+pub(crate) fn service(servers: &[&str], check: &str, weight: u32) -> String {
     let mut text = format!(
         "{GLOBAL}virtual_server {ADDRESS} 80 {{\n delay_loop 0.5\n lb_algo rr\n lb_kind NAT\n protocol TCP\n"
     );
@@ -59,7 +59,7 @@ fn service(servers: &[&str], check: &str, weight: u32) -> String {
 const TCP: &str = "TCP_CHECK {\n connect_timeout 0.4\n warmup 0\n }";
 const BOTH: [&str; 2] = ["10.83.0.11 80", "10.83.0.12 80"];
 
-fn pool(stage: &mut Stage) -> anyhow::Result<Pid> {
+pub(crate) fn pool(stage: &mut Stage) -> anyhow::Result<Pid> {
     let number = file(stage, "lb", "/run/standfast-pool.pid")?.trim().parse()?;
     Ok(stage.topology.node("lb")?.process(number)?)
 }
@@ -77,7 +77,7 @@ fn answering(stage: &mut Stage) -> anyhow::Result<Vec<String>> {
     Ok(pages)
 }
 
-fn answered_by(stage: &mut Stage, wanted: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn answered_by(stage: &mut Stage, wanted: &[&str]) -> anyhow::Result<()> {
     wait_for(stage, &format!("{wanted:?} answer"), seconds(5), |stage| {
         Ok(answering(stage)? == wanted)
     })
@@ -99,7 +99,9 @@ fn a_pool_serves_by_those_that_are_good_and_survives_its_own_death() {
         for _ in 0..2 {
             let pid = pool(&mut stage)?;
             kill(pid, SIGKILL)?;
-            wait_for(&mut stage, "another pool", seconds(3), |stage| Ok(pool(stage)? != pid))?;
+            wait_for(&mut stage, "another pool", seconds(3), |stage| {
+                Ok(pool(stage).is_ok_and(|new| new != pid))
+            })?;
             answered_by(&mut stage, &["s1"])?;
         }
         let notice = stage.notice(ADDRESS, from)?;
@@ -132,7 +134,7 @@ fn a_pool_serves_by_those_that_are_good_and_survives_its_own_death() {
 }
 
 /// A server on a node: what it does with each connection, and how many there were.
-fn serve(
+pub(crate) fn serve(
     stage: &mut Stage,
     node: &str,
     port: u16,

@@ -118,7 +118,12 @@ impl Side {
     }
 
     fn ask(self, map: ServiceMap) -> Rule {
-        load_key(Rule::new(), self, map).follow(SetName(map.name(), None), register(0))
+        let rule = match self {
+            // Else the connections of a service that has no server left were no longer translated.
+            Self::Translated => Rule::new().track(),
+            Self::Direct => Rule::new(),
+        };
+        load_key(rule, self, map).follow(SetName(map.name(), None), register(0))
     }
 }
 
