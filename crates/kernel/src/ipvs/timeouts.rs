@@ -29,20 +29,29 @@ impl Ipvs {
         self.generic.netlink.get("read timeouts of connections", request, |_, bytes| parse(bytes))
     }
 
-    /// Changes those that are given and leaves the others alone.
+    /// Changes those that are given and leaves the others alone; what is so already costs no message.
     ///
     /// # Errors
     /// `Bug` for one of more than 24 days.
     pub fn set_timeouts(&mut self, wanted: &Timeouts) -> Result<(), Error> {
-        let Timeouts { tcp, tcp_fin, udp } = *wanted;
-        let given = [(TCP, tcp), (TCP_FIN, tcp_fin), (UDP, udp)];
-        let mut request = self.generic.message(SET_CONFIG, 0);
-        for (kind, duration) in given {
-            if let Some(duration) = duration {
-                let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-                request = request.number(kind, seconds);
+        if *wanted == Timeouts::default() {
+            return Ok(());
+        }
+        let now = self.timeouts()?;
+        let given = [
+            (TCP, wanted.tcp, now.tcp),
+            (TCP_FIN, wanted.tcp_fin, now.tcp_fin),
+            (UDP, wanted.udp, now.udp),
+        ];
+        let mut request = None;
+        for (kind, wanted, now) in given {
+            if let Some(wanted) = wanted.filter(|_| wanted != now) {
+                let seconds = u32::try_from(wanted.as_secs()).unwrap_or(u32::MAX);
+                let message = request.unwrap_or_else(|| self.generic.message(SET_CONFIG, 0));
+                request = Some(message.number(kind, seconds));
             }
         }
+        let Some(request) = request else { return Ok(()) };
         self.change("set timeouts of connections", request)
     }
 }

@@ -262,6 +262,10 @@ fn timeouts_are_set_one_by_one() {
         ipvs.set_timeouts(&others).expect("set");
         assert_eq!(ipvs.timeouts().expect("read"), Timeouts { tcp: before.tcp, ..others });
         assert!(ipvsadm(&["-L", "--timeout"]).ends_with("1800 60 90"));
+        let count = ipvs.changes();
+        ipvs.set_timeouts(&others).expect("again");
+        ipvs.set_timeouts(&Timeouts::default()).expect("none");
+        assert_eq!(ipvs.changes(), count, "nothing is sent for nothing");
     });
 }
 
