@@ -201,7 +201,13 @@ impl Line {
                     // Kept until the handshake is over.
                     tls.writer().write_all(&words).map_err(|error| Failure::from(&error))?;
                 }
-                None => self.outgoing.extend(words),
+                None if self.carries == Carries::Bytes => self.outgoing.extend(words),
+                // An empty one is one too.
+                None => match send(&self.connection.socket, &words, SendFlags::NOSIGNAL) {
+                    // What there is no room for is lost, as anywhere on its way.
+                    Ok(_) | Err(Errno::AGAIN) => {}
+                    Err(error) => return Err(Failure::from(&io::Error::from(error))),
+                },
             }
         }
         if let Some(tls) = &mut self.connection.tls {

@@ -279,3 +279,49 @@ fn hostile_servers_cost_little_and_hold_nobody_up() {
         Ok(())
     });
 }
+
+#[test]
+fn commands_echoes_and_datagrams_decide_as_well() {
+    let name = "pool::commands_echoes_and_datagrams_decide_as_well";
+    in_sandbox(name, &[IP, "/bin/sh"], || {
+        let mut stage = stage()?;
+        run(&mut stage, "lb", "mkdir -p /run/app && echo 12 > /run/app/code")?;
+        let script = "#!/bin/sh\nexit $(cat /run/app/code)\n";
+        let path = Path::new("/run/app/check");
+        stage.topology.node("lb")?.write_program(path, script.as_bytes())?;
+        let service = |port: u16, server: &str, check: &str| {
+            format!(
+                "virtual_server {ADDRESS} {port} {{\n delay_loop 0.5\n lb_algo rr\n lb_kind NAT\n \
+                 protocol UDP\n real_server {server} 9 {{\n weight 1\n {check} {{\n warmup 0\n retry 0\n}}\n }}\n}}\n"
+            )
+        };
+        let misc = " misc_path /run/app/check\n misc_dynamic\n misc_timeout 1\n warmup 0\n";
+        let text = GLOBAL.to_owned()
+            + &service(1, "10.83.0.11", "PING_CHECK")
+            + &service(2, "10.83.0.11", "UDP_CHECK")
+            + &service(3, "10.83.0.12", "MISC_CHECK").replace(" warmup 0\n", misc)
+            + &service(4, "10.83.0.77", "PING_CHECK");
+        stage.start_standfast("lb", &text)?;
+        let table = |stage: &mut Stage| run(stage, "lb", "nft list table inet standfast");
+        let has = |lines: &[String], server: &str, words: &str| {
+            lines.iter().any(|line| line.contains(server) && line.contains(words))
+        };
+        // Nobody has the port of UDP_CHECK, and nobody the last address.
+        wait_for(&mut stage, "the first verdicts", seconds(10), |stage| {
+            let lines = table(stage).unwrap_or_default();
+            Ok(has(&lines, "udp . 1 . ::ffff:10.83.0.11", "weight 1 ")
+                && !has(&lines, "udp . 2 . ::ffff:10.83.0.11", "")
+                && has(&lines, "udp . 3 . ::ffff:10.83.0.12", "weight 10 ")
+                && !has(&lines, "udp . 4 . ::ffff:10.83.0.77", ""))
+        })?;
+        run(&mut stage, "lb", "echo 5 > /run/app/code")?;
+        wait_for(&mut stage, "another weight", seconds(3), |stage| {
+            Ok(has(&table(stage)?, "udp . 3 . ::ffff:10.83.0.12", "weight 3 "))
+        })?;
+        run(&mut stage, "lb", "printf '#!/bin/sh\\nsleep 100\\n' > /run/app/check")?;
+        logged(&mut stage, "lb", "no answer within 1 s", seconds(5))?;
+        wait_for(&mut stage, "it is out", seconds(3), |stage| {
+            Ok(!has(&table(stage)?, "udp . 3 . ::ffff:10.83.0.12", ""))
+        })
+    });
+}
