@@ -40,7 +40,12 @@ struct Expected {
 #[derive(Debug)]
 enum State {
     Head(Head),
-    Body { body: Body, persistent: bool },
+    Body {
+        body: Body,
+        persistent: bool,
+    },
+    /// Nothing is missing but the end of the connection.
+    Complete,
 }
 
 impl Http1 {
@@ -96,12 +101,13 @@ impl Talk for Http1 {
                 }
                 State::Body { body, persistent } => {
                     let persistent = *persistent && self.expected.keep;
-                    return match body.feed(bytes, &mut self.expected.page) {
+                    let step = match body.feed(bytes, &mut self.expected.page) {
                         Ok(Progress::More) => Step::Wait,
-                        // Where the end of TLS must be said, the page ends with it.
+                        // Where the end of TLS must be said, it is waited for.
                         Ok(Progress::Complete { .. })
                             if self.expected.strict_end && !persistent =>
                         {
+                            self.state = State::Complete;
                             Step::Wait
                         }
                         Ok(Progress::Complete { extra }) => Step::Done {
@@ -111,7 +117,9 @@ impl Talk for Http1 {
                         },
                         Err(failure) => Step::failed(failure),
                     };
+                    return step;
                 }
+                State::Complete => return Step::Wait,
             }
         }
     }
@@ -120,7 +128,7 @@ impl Talk for Http1 {
     fn end(&mut self) -> Step {
         match &self.state {
             State::Head(_) => Step::Wait,
-            State::Body { .. } => match self.expected.page.judge() {
+            State::Body { .. } | State::Complete => match self.expected.page.judge() {
                 Ok(()) => Step::good(),
                 Err(failure) => Step::failed(failure),
             },

@@ -170,6 +170,14 @@ fn tls_that_ends_without_saying_so_matters_where_it_is_wanted() {
 }
 
 #[test]
+fn what_follows_a_complete_page_is_no_part_of_it() {
+    let digest = Some(Md5::digest(b"0\r\n\r\n").into());
+    let kind = http(HttpProtocol::Http11, Url { digest, strict_end: true, ..url() });
+    let page = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nmore";
+    assert_eq!(outcome(&kind, page), Ok(Good::default()));
+}
+
+#[test]
 fn a_header_without_end_is_refused() {
     let kind = http(HttpProtocol::Http10, url());
     let mut answer = b"HTTP/1.0 200 OK\r\n".to_vec();
