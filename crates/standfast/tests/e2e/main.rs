@@ -2,6 +2,7 @@
 //! Every test goes into a sandbox of its own; one that can't run says `SKIPPED` and why.
 
 mod authentication;
+mod balancing;
 mod bfd;
 mod check;
 mod common;

@@ -36,6 +36,7 @@ use chain::admit;
 use closing::Closings;
 use links::Neighbours;
 use read::Found;
+pub use read::parse_elements;
 use table::{LEFT, OWNED, Side};
 use write::Step;
 

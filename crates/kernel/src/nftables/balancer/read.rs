@@ -201,6 +201,16 @@ fn read_elements(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Option<&st
     })
 }
 
+/// Reads a message of nftables as each of those that we ask for: for fuzzing. How much was understood.
+pub fn parse_elements(bytes: &[u8]) -> usize {
+    let maps = Side::Translated.maps().flat_map(|map| read_services(map, bytes));
+    let flows = attributes(attribute(bytes, 3).unwrap_or_default());
+    maps.flatten().count()
+        + read_servers(bytes).into_iter().flatten().count()
+        + flows.filter_map(|(_, element)| read_flow(element)).count()
+        + read_rule(bytes, "standfast").into_iter().count()
+}
+
 fn read_services(map: ServiceMap, bytes: &[u8]) -> Vec<Option<(ServiceKey, String)>> {
     let read = |(key, value, _): (&[u8], &[u8], Option<&str>)| {
         let chain = attribute(attribute(value, 2)?, 2).and_then(text)?;
@@ -223,4 +233,32 @@ fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
 
 fn number(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().copied().map(u32::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::message::Message;
+
+    #[test]
+    fn messages_cut_anywhere_never_panic() {
+        let message =
+            Message::fragment().text(1, "standfast").text(2, "services").nested(3, |list| {
+                list.nested(1, |element| {
+                    element
+                        .nested(1, |data| {
+                            data.attribute(1, &[192, 0, 2, 1, 6, 0, 0, 0, 0, 80, 0, 0])
+                        })
+                        .nested(2, |data| {
+                            data.nested(2, |verdict| verdict.text(2, "tcp/192.0.2.1/80"))
+                        })
+                        .attribute(6, b"\0\x06words\0")
+                })
+            });
+        let bytes = message.into_bytes();
+        assert!(parse_elements(&bytes) >= 2, "a service, and the chain of a rule");
+        for end in 0..bytes.len() {
+            let _ = parse_elements(bytes.get(..end).unwrap_or_default());
+        }
+    }
 }

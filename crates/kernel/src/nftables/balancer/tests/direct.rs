@@ -193,6 +193,47 @@ fn direct_return_serves_datagrams_and_clients_that_stay() {
 }
 
 #[test]
+fn clients_of_a_removed_server_go_to_another_one() {
+    let Some(network) = network() else { return };
+    for (vip, servers) in [
+        ("10.0.0.100", ["10.0.0.1", "10.0.0.2"]),
+        ("2001:db8::100", ["2001:db8::1", "2001:db8::2"]),
+    ] {
+        let key = tcp(vip, 80);
+        let direct = Destination::new(1, Forwarding::DirectRouting);
+        let persistence = Persistence { timeout: seconds(60), prefix: 128, engine: None };
+        let sticky =
+            Scheduling { persistence: Some(persistence), ..Scheduling::new(Scheduler::Wrr) };
+        let open = || {
+            let mut balancer = Balancer::open("test").expect("open");
+            let mut changes = vec![ServiceChange::AddService(key, sticky)];
+            let servers = servers.map(|address| to(address, 80));
+            changes.extend(servers.map(|to| ServiceChange::AddDestination(key, to, direct)));
+            all(&mut balancer, &changes);
+            balancer
+        };
+        let mut balancer = network.director.run(open).expect("enter");
+        let ask = || network.client.run(|| answers(3, vip)).expect("enter");
+        for _ in 0..3 {
+            let served = ask();
+            assert_eq!(served, served[..1].repeat(3));
+            let own = to(servers[usize::from(served.as_bytes()[0] - b'a')], 80);
+            let remove = || all(&mut balancer, &[ServiceChange::RemoveDestination(key, own)]);
+            network.director.run(remove).expect("enter");
+            let other = ask();
+            assert_eq!(other, other[..1].repeat(3));
+            assert_ne!(other, served);
+            let add = || all(&mut balancer, &[ServiceChange::AddDestination(key, own, direct)]);
+            network.director.run(add).expect("enter");
+        }
+    }
+}
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
 fn a_new_interface_is_listened_to_and_servers_behind_it_are_found_again() {
     let Some(network) = network() else { return };
     let direct = Destination::new(1, Forwarding::DirectRouting);
