@@ -25,7 +25,7 @@ const ADDRESS6: Ipv6Addr = Ipv6Addr::new(0xfd83, 0, 0, 0, 0, 0, 0, 0x100);
 const SERVERS: [(&str, u8); 3] = [("s1", 11), ("s2", 12), ("sorry", 13)];
 const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
 /// A download has so many parts, one every 100 ms.
-const PARTS: usize = 60;
+const PARTS: usize = 90;
 const PORT: u16 = 8080;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,8 +256,7 @@ fn survives(kind: Kind) -> anyhow::Result<()> {
     standfast_kernel::process::kill(pid, SIGKILL)?;
     pause(seconds(1));
     // Random reloads of another service.
-    for round in 0..20_u32 {
-        let lines = ["", "persistence_timeout 60", "quorum 1", "hysteresis 0"];
+    for round in 0..100_u32 {
         let mut text = Wanted { weights: [round * 7 % 5 + 1, 1], ..plain }.text();
         for port in 0..round * 13 % 4 {
             let _ = writeln!(
@@ -266,14 +265,14 @@ fn survives(kind: Kind) -> anyhow::Result<()> {
                  real_server 10.83.0.12 {} {{\n weight 1\n }}\n}}",
                 9000 + port,
                 kind.word(),
-                lines[(round * 11 % 2) as usize],
+                if round * 11 % 2 == 0 { "" } else { "persistence_timeout 60" },
                 9000 + port,
             );
         }
         let lb = stage.topology.node("lb")?;
         lb.write_file(Path::new(CONFIGURATION), text.as_bytes())?;
         stage.signal("lb", "daemon", SIGHUP)?;
-        pause(Duration::from_millis(100));
+        pause(Duration::from_millis(50));
     }
     let read = download.join().unwrap_or_default();
     let notice = stage.notice(ADDRESS, from)?;
