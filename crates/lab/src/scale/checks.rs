@@ -160,7 +160,7 @@ fn ours(work: &Work) -> String {
 fn theirs(work: &Work) -> String {
     let mode = if work.kind == Kind::Tcp { "tcp" } else { "http" };
     let mut text = format!(
-        "global\n maxconn 60000\n nbthread 1\n ssl-server-verify none\ndefaults\n mode {mode}\n timeout connect 2s\n \
+        "global\n maxconn 4000\n nbthread 1\n ssl-server-verify none\ndefaults\n mode {mode}\n timeout connect 2s\n \
          timeout server 2s\n timeout client 2s\n timeout check 2s\nbackend all\n"
     );
     if work.kind != Kind::Tcp {
