@@ -1,7 +1,7 @@
 //! HTTP/2 (RFC 9113): one request on one connection, and gRPC's health service on top of it.
 //!
-//! Memory: 16 KiB for a frame, 16 KiB for a header (64 KiB for a moment, unpacked), 4 KiB for HPACK's table, and what the page's pattern
-//! needs.
+//! Memory: 16 KiB for a frame, 16 KiB for a header (64 KiB for a moment, unpacked), 4 KiB for HPACK's
+//! table, and what the page's pattern needs.
 
 mod exchange;
 mod hpack;
