@@ -232,7 +232,10 @@ fn hostile_servers_cost_little_and_hold_nobody_up() {
             )
         };
         let mut servers = Vec::new();
-        #[expect(clippy::type_complexity, reason = "a table: kind, what is said of it, what it does")]
+        #[expect(
+            clippy::type_complexity,
+            reason = "a table: kind, what is said of it, what it does"
+        )]
         let kinds: [(&str, &str, fn(TcpStream)); 6] = [
             ("HTTP_GET", "no complete answer|header", endless_headers),
             ("HTTP_GET", "no complete answer", endless_body),
