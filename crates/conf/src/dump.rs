@@ -202,7 +202,7 @@ impl Dumper<'_> {
             origin: self.place(first.span),
             definition: first.definition().map(|span| self.place(span)),
             inherited_from: None,
-            inactive: matches!(keyword.status, Status::Announced { .. } | Status::NoEffect),
+            inactive: matches!(keyword.status, Status::Announced | Status::NoEffect),
         }
     }
 
@@ -220,7 +220,7 @@ impl Dumper<'_> {
                 Default::Inherited(path) => (Scalar::Nothing, Some(path)),
                 Default::Derived(words) => (Scalar::Text(format!("({words})")), None),
             };
-            let inactive = matches!(keyword.status, Status::Announced { .. } | Status::NoEffect);
+            let inactive = matches!(keyword.status, Status::Announced | Status::NoEffect);
             let mut setting = Setting {
                 value,
                 options: BTreeMap::new(),

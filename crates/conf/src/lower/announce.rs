@@ -84,11 +84,8 @@ impl Announced {
         let Self { keyword, name, first, count } = self;
         let (code, severity, what) = match keyword.status {
             Status::NoEffect => (Code::NoEffect, Severity::Note, "never has an effect"),
-            Status::Announced { vital: true } => {
-                (Code::NotActive, Severity::Warning, "is accepted, not active in this version")
-            }
             Status::Active => (Code::OwnWord, Severity::Note, "is not known to keepalived"),
-            Status::Announced { vital: false } | Status::ManualOnly => {
+            Status::Announced | Status::ManualOnly => {
                 (Code::NotActive, Severity::Note, "is accepted, not active in this version")
             }
         };

@@ -26,7 +26,7 @@ impl State {
     pub fn of(block: &Block, keyword: &Keyword) -> Self {
         let own = match keyword.status {
             Status::Active => Self::Works,
-            Status::Announced { .. } => Self::NotActive,
+            Status::Announced => Self::NotActive,
             Status::NoEffect => Self::NoEffect,
             Status::ManualOnly => Self::Unknown,
         };

@@ -40,11 +40,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| read::read(FILES));
 pub enum Status {
     /// It works.
     Active,
-    /// Accepted and announced as not active; `vital` where the service would be missing.
-    Announced {
-        /// Without it the service is not what the file asks for.
-        vital: bool,
-    },
+    /// Accepted and announced as not active.
+    Announced,
     /// Accepted, never an effect, in keepalived neither.
     NoEffect,
     /// In keepalived's manual only: the parser of no version knows it.

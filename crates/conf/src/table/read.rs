@@ -119,8 +119,7 @@ fn status(text: &'static str) -> Option<(Status, Age, bool)> {
     let mut words = text.split(' ');
     let status = match words.next()? {
         "active" => Status::Active,
-        "later" => Status::Announced { vital: false },
-        "later!" => Status::Announced { vital: true },
+        "later" => Status::Announced,
         "none" => Status::NoEffect,
         "manual" => Status::ManualOnly,
         _ => return None,
