@@ -161,7 +161,7 @@ fn theirs(work: &Work) -> String {
     let mode = if work.kind == Kind::Tcp { "tcp" } else { "http" };
     let mut text = format!(
         "global\n maxconn 4000\n nbthread 1\n ssl-server-verify none\ndefaults\n mode {mode}\n timeout connect 2s\n \
-         timeout server 2s\n timeout client 2s\n timeout check 2s\nbackend all\n"
+         timeout server 2s\n timeout client 2s\n timeout check 2s\nlisten all\n bind 127.0.0.1:9999\n"
     );
     if work.kind != Kind::Tcp {
         text += " option httpchk\n http-check send meth GET uri / ver HTTP/1.1 hdr host a\n \
