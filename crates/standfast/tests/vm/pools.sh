@@ -334,7 +334,7 @@ distributions /tmp/r2
 
 say 'a server dies'
 kill "$(cat /srv/r2.pid)"
-check 'it leaves all services' wait_for 10 has b $R2 0
+check 'it leaves all services' eval "wait_for 10 has b $R2 0 && wait_for 10 has b '[[]fd00::12]' 0"
 check 'the other stays' has b $R1 $((services4))
 requests /tmp/r3
 check 'the other answers all' eval '! grep -v " 4 0$" /tmp/r3'
