@@ -1,7 +1,7 @@
 //! Lines of text from bytes.
 
 /// So much of a line is kept.
-pub(super) const LINE: usize = 1024;
+const LINE: usize = 1024;
 
 /// Bytes that become lines. What is behind the first kilobyte of a line is dropped.
 #[derive(Debug, Default)]
@@ -33,11 +33,6 @@ impl Lines {
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }
-
-    /// The line that is not complete yet.
-    pub(super) fn begun(&self) -> &[u8] {
-        &self.line
-    }
 }
 
 #[cfg(test)]
@@ -58,7 +53,6 @@ mod tests {
             assert_eq!(found.len(), 3);
             assert_eq!((&found[0][..], &found[1][..]), (&b"a"[..], &b""[..]));
             assert_eq!(found[2].len(), LINE);
-            assert_eq!(lines.begun(), b"rest");
             assert_eq!(lines.bytes(), 5010);
         }
     }

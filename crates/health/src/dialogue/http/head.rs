@@ -1,13 +1,12 @@
 //! Status line and header fields.
 
 use super::body::Body;
-use crate::{
-    Failure,
-    dialogue::lines::{LINE, Lines},
-};
+use crate::{Failure, dialogue::lines::Lines};
 
 /// A header may be so long.
 const HEADER: u64 = 256 * 1024;
+/// The status line may be so long.
+const FIRST: u64 = 1024;
 
 /// The header, line by line.
 #[derive(Debug, Default)]
@@ -35,17 +34,23 @@ impl Head {
     pub(super) fn feed<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, Failure> {
         let mut rest = bytes;
         while let Some(line) = self.lines.next(&mut rest) {
+            self.bounded()?;
             if self.line(&line)? {
                 return Ok(Some(rest));
             }
         }
-        if self.lines.bytes() > HEADER {
-            return Err(Failure::Malformed("the header has no end"));
-        }
-        if self.status.is_none() && self.lines.begun().len() >= LINE {
-            return Err(Failure::Malformed("the answer is not HTTP"));
-        }
+        self.bounded()?;
         Ok(None)
+    }
+
+    fn bounded(&self) -> Result<(), Failure> {
+        match self.lines.bytes() {
+            bytes if bytes > HEADER => Err(Failure::Malformed("the header has no end")),
+            bytes if bytes > FIRST && self.status.is_none() => {
+                Err(Failure::Malformed("the answer is not HTTP"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The number after the first space.

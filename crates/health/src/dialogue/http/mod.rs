@@ -101,7 +101,7 @@ impl Talk for Http1 {
                 }
                 State::Body { body, persistent } => {
                     let persistent = *persistent && self.expected.keep;
-                    let step = match body.feed(bytes, &mut self.expected.page) {
+                    return match body.feed(bytes, &mut self.expected.page) {
                         Ok(Progress::More) => Step::Wait,
                         // Where the end of TLS must be said, it is waited for.
                         Ok(Progress::Complete { .. })
@@ -117,7 +117,6 @@ impl Talk for Http1 {
                         },
                         Err(failure) => Step::failed(failure),
                     };
-                    return step;
                 }
                 State::Complete => return Step::Wait,
             }
