@@ -160,8 +160,8 @@ impl Place {
         self.message(DELETE_SET).text(2, name)
     }
 
-    /// A map, to chains if to nothing else, that belongs to the one rule which is made in the same transaction, and goes
-    /// with it.
+    /// A map, to chains if to nothing else, that belongs to the one rule which is made in the same
+    /// transaction, and goes with it.
     pub(super) fn map_of_rule(
         &self,
         number: u32,
