@@ -18,6 +18,10 @@ use socket2::SockRef;
 pub enum Transport {
     /// TCP.
     Tcp,
+    /// TCP of which nobody wants more than to see it opened. Our kernel holds back the last word of the
+    /// handshake until [`abort`] takes all of it back: the server's kernel has answered, and its program
+    /// is not even woken.
+    Knock,
     /// UDP.
     Udp,
     /// ICMP echo, by a socket that needs no right (`net.ipv4.ping_group_range`): the kernel puts an
@@ -65,13 +69,17 @@ pub fn open(transport: Transport, target: SocketAddr, origin: &Origin<'_>) -> io
     };
     let icmp = if target.is_ipv4() { ipproto::ICMP } else { ipproto::ICMPV6 };
     let (kind, protocol) = match transport {
-        Transport::Tcp => (SocketType::STREAM, None),
+        Transport::Tcp | Transport::Knock => (SocketType::STREAM, None),
         Transport::Udp => (SocketType::DGRAM, None),
         Transport::Ping => (SocketType::DGRAM, Some(icmp)),
         Transport::RawPing => (SocketType::RAW, Some(icmp)),
     };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(family, kind, flags, protocol)?;
+    if transport == Transport::Knock {
+        // Without it the handshake is ended, which harms nobody.
+        let _ = sockopt::set_tcp_quickack(&socket, false);
+    }
     if let Some(interface) = origin.interface {
         SockRef::from(&socket).bind_device(Some(interface.as_bytes()))?;
     }
@@ -139,6 +147,21 @@ mod tests {
         assert!(outcome(&open()).is_none());
         drop(listener);
         let error = outcome(&open()).expect("nobody listens");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_program_that_listens_does_not_notice_a_knock() {
+        let listener = TcpListener::bind(loopback(0)).expect("a listener");
+        listener.set_nonblocking(true).expect("nonblocking");
+        let target = listener.local_addr().expect("its address");
+        let socket = open(Transport::Knock, target, &Origin::default()).expect("on its way");
+        assert!(outcome(&socket).is_none());
+        abort(socket);
+        assert_eq!(listener.accept().expect_err("nobody").kind(), io::ErrorKind::WouldBlock);
+        drop(listener);
+        let socket = open(Transport::Knock, target, &Origin::default()).expect("on its way");
+        let error = outcome(&socket).expect("nobody listens");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 

@@ -23,6 +23,9 @@ use super::{
 
 /// A run that this machine has no means for (descriptors, ports) is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Thousands of checks a second begin together, as often as this: to wake up for each would cost more than
+/// most checks do.
+const GRID: Duration = Duration::from_millis(8);
 /// Probes begin at this token; those below are the pool's own.
 pub(super) const FIRST_TOKEN: u64 = 1 << 32;
 
@@ -236,7 +239,7 @@ impl Probes {
     /// When [`Self::handle_timeout`] is to be called.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self.unread.is_empty() {
-            true => self.schedule.next_deadline(),
+            true => self.schedule.next_deadline().map(|at| at.next_multiple(GRID)),
             false => Some(Instant::ZERO),
         }
     }

@@ -31,6 +31,10 @@ http {
 }
 ";
 
+/// Who balances by NAT has connection tracking on, for all connections of the machine; so both shall have it.
+const TRACKING: &str = "nft 'table inet nat { chain in { type nat hook prerouting priority 0; }; \
+    chain out { type nat hook output priority 0; }; }'";
+
 /// What is checked.
 struct Work {
     name: &'static str,
@@ -89,7 +93,7 @@ fn put(stage: &mut Stage, path: &str, text: &str) -> anyhow::Result<()> {
 fn prepare(stage: &mut Stage) -> anyhow::Result<()> {
     let set = "cd /proc/sys/net && echo 10000 65000 > ipv4/ip_local_port_range; \
                echo 8192 > core/somaxconn; ip link set lo up";
-    for command in [set, CERTIFICATE] {
+    for command in [set, CERTIFICATE, TRACKING] {
         let (code, said) = stage.run(NODE, &["/bin/sh", "-c", command])?;
         anyhow::ensure!(code == 0, "{command}: {said:?}");
     }

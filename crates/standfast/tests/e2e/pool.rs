@@ -56,6 +56,9 @@ pub(crate) fn service(servers: &[&str], check: &str, weight: u32) -> String {
     text + "}\n"
 }
 
+/// As [`TCP`], by a server that notices: of a check of TCP it would know nothing.
+const PAGE: &str =
+    "HTTP_GET {\n connect_timeout 0.4\n warmup 0\n url {\n path /\n status_code 200\n }\n }";
 const TCP: &str = "TCP_CHECK {\n connect_timeout 0.4\n warmup 0\n }";
 const BOTH: [&str; 2] = ["10.83.0.11 80", "10.83.0.12 80"];
 
@@ -158,13 +161,13 @@ fn probes_that_are_alike_run_once_and_serve_all() {
     let name = "pool::probes_that_are_alike_run_once_and_serve_all";
     in_sandbox(name, &[IP], || {
         let mut stage = stage()?;
-        let count = serve(&mut stage, "s1", 8080, drop)?;
+        let count = serve(&mut stage, "s1", 8080, empty_page)?;
         let mut text = GLOBAL.to_owned();
         for port in 1000..1100 {
             let _ = writeln!(
                 text,
                 "virtual_server {ADDRESS} {port} {{\n delay_loop 1\n lb_kind NAT\n protocol TCP\n \
-                 real_server 10.83.0.11 8080 {{\n {TCP}\n }}\n}}"
+                 real_server 10.83.0.11 8080 {{\n {PAGE}\n }}\n}}"
             );
         }
         stage.start_standfast("lb", &text)?;
@@ -180,6 +183,11 @@ fn probes_that_are_alike_run_once_and_serve_all() {
 
 fn read_some(stream: &mut TcpStream) {
     let _ = stream.read(&mut [0; 1024]);
+}
+
+fn empty_page(mut stream: TcpStream) {
+    read_some(&mut stream);
+    let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n");
 }
 
 fn endless_headers(mut stream: TcpStream) {
@@ -254,11 +262,11 @@ fn hostile_servers_cost_little_and_hold_nobody_up() {
                 page(kind)
             );
         }
-        let good = serve(&mut stage, "s2", 9100, drop)?;
+        let good = serve(&mut stage, "s2", 9100, empty_page)?;
         let _ = writeln!(
             text,
             "virtual_server {ADDRESS} 9100 {{\n delay_loop 0.1\n lb_kind NAT\n protocol TCP\n \
-             real_server 10.83.0.12 9100 {{\n {TCP}\n }}\n}}"
+             real_server 10.83.0.12 9100 {{\n {PAGE}\n }}\n}}"
         );
         stage.start_standfast("lb", &text)?;
         let mut log = Vec::new();

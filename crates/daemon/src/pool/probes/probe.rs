@@ -179,8 +179,8 @@ impl Probe {
         match &self.check.kind {
             Kind::Udp(_) | Kind::Dns(_) => Transport::Udp,
             Kind::Ping(_) => Transport::Ping,
-            Kind::Tcp(_)
-            | Kind::Http(_)
+            Kind::Tcp(_) => Transport::Knock,
+            Kind::Http(_)
             | Kind::Smtp(_)
             | Kind::Misc(_)
             | Kind::Bfd(_)
@@ -246,7 +246,7 @@ impl Probe {
         let run = Run { server, page, random, keep: true, timeout };
         let dialogue = Dialogue::new(prepared, &run);
         let carries = match self.transport() {
-            Transport::Tcp => Carries::Bytes,
+            Transport::Tcp | Transport::Knock => Carries::Bytes,
             Transport::Udp => Carries::Datagrams,
             Transport::Ping | Transport::RawPing => Carries::Echoes,
         };
