@@ -147,7 +147,7 @@ impl<'a> Pool<'a> {
         let Some(ToPool::Begin { mut setup, running, known }) = messages.next() else {
             anyhow::bail!("the supervisor did not begin with a configuration");
         };
-        let complaints = settle(&running);
+        let mut complaints = settle(&running);
         let signals = signals::open()?;
         poll.registry().add(&signals, SIGNALS)?;
         let mut plane = match &running.namespace {
@@ -157,6 +157,12 @@ impl<'a> Pool<'a> {
             None => plane::open(setup.plane, &setup.table),
         }
         .map_err(anyhow::Error::msg)?;
+        let Buffer { bytes, force } = running.running.command_buffer;
+        if let Some(bytes) = bytes.and_then(|bytes| usize::try_from(bytes).ok())
+            && let Err(error) = plane.widen(bytes, force)
+        {
+            complaints.push(error.to_string());
+        }
         if setup.flush && !running.again {
             plane.flush()?;
         }

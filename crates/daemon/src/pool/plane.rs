@@ -11,6 +11,9 @@ pub(super) trait Plane: std::fmt::Debug {
     /// What it is called in the log.
     fn name(&self) -> &'static str;
 
+    /// Makes room for what its socket receives.
+    fn widen(&self, bytes: usize, force: bool) -> Result<(), Error>;
+
     /// Whether somebody else may have changed something since we last looked.
     fn is_disturbed(&mut self) -> Result<bool, Error>;
 
@@ -39,6 +42,10 @@ pub(super) trait Plane: std::fmt::Debug {
 impl Plane for Ipvs {
     fn name(&self) -> &'static str {
         "IPVS"
+    }
+
+    fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        self.widen(bytes, force)
     }
 
     fn is_disturbed(&mut self) -> Result<bool, Error> {
@@ -82,6 +89,10 @@ impl Plane for Ipvs {
 impl Plane for Balancer {
     fn name(&self) -> &'static str {
         "nftables"
+    }
+
+    fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        self.widen(bytes, force)
     }
 
     fn is_disturbed(&mut self) -> Result<bool, Error> {

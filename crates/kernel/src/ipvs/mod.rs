@@ -92,6 +92,14 @@ impl Ipvs {
         Self::open().and_then(|mut ipvs| ipvs.timeouts()).is_ok()
     }
 
+    /// Makes room for at least so many received bytes; with `force`, beyond the system's limit.
+    ///
+    /// # Errors
+    /// `Refused` to be forced without `CAP_NET_ADMIN`.
+    pub fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        self.generic.netlink.widen(bytes, force)
+    }
+
     /// How many messages that change something were sent to the kernel since it was opened.
     #[must_use]
     pub const fn changes(&self) -> u64 {

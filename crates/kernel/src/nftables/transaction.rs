@@ -55,6 +55,10 @@ impl Nftables {
         Ok(Self { netlink, room })
     }
 
+    pub(super) fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        self.netlink.widen(bytes, force)
+    }
+
     /// Bytes that one transaction may have.
     pub(super) const fn room(&self) -> usize {
         self.room

@@ -77,6 +77,14 @@ impl Balancer {
         })
     }
 
+    /// Makes room for at least so many received bytes; with `force`, beyond the system's limit.
+    ///
+    /// # Errors
+    /// `Refused` to be forced without `CAP_NET_ADMIN`.
+    pub fn widen(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        self.nftables.widen(bytes, force)
+    }
+
     /// What is balanced. A table that somebody has changed counts as empty, and the next change makes it
     /// anew.
     ///
