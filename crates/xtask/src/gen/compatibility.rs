@@ -30,7 +30,6 @@ fn keywords() -> String {
     let sections: Vec<_> = parts().into_iter().flat_map(sections).collect();
     let mut text =
         String::from("\n| block | works | accepted, not active | else |\n|---|---|---|---|\n");
-    let mut idle = Vec::new();
     for blocks in sections {
         let Some(first) = blocks.first().copied() else { continue };
         let works = named(first, State::Works);
@@ -40,20 +39,14 @@ fn keywords() -> String {
             .filter(|(_, names)| !names.is_empty())
             .map(|(state, names)| format!("{}: {}", state.text(), names.join(", ")))
             .collect();
-        if works.is_empty() && others.is_empty() {
-            idle.extend(blocks);
-            continue;
-        }
         let inactive = match works.as_slice() {
             [] => "everything else".to_owned(),
             _ => named(first, State::NotActive).join(", "),
         };
-        let names: Vec<_> = blocks.iter().map(|block| name(block)).collect();
+        let names: Vec<_> = blocks.into_iter().map(name).collect();
         let (names, works, others) = (names.join(", "), works.join(", "), others.join("; "));
         let _ = writeln!(text, "| {names} | {works} | {inactive} | {others} |");
     }
-    let idle: Vec<_> = idle.into_iter().map(name).collect();
-    let _ = writeln!(text, "\nAccepted, and nothing in them is active: {}.", idle.join(", "));
     text
 }
 
@@ -85,13 +78,5 @@ mod tests {
         assert!(row[1].contains("`priority`"), "{row:?}");
         assert!(row[2].contains("`lvs_sync_daemon_interface`"), "{row:?}");
         assert!(row[3].contains("never has an effect: "), "{row:?}");
-    }
-
-    #[test]
-    fn what_works_in_a_block_that_is_not_active_is_not_active() {
-        let table = keywords();
-        let idle = table.lines().last().expect("the list of blocks");
-        assert!(idle.contains("`virtual_server.real_server`"), "{idle}");
-        assert!(!table.contains("| `virtual_server`"), "{table}");
     }
 }
