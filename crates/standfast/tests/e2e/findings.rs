@@ -90,7 +90,6 @@ fn the_mistakes_of_a_compose_pair_behind_haproxy_are_named() {
         &["keepalived-master.conf", "keepalived-slave.conf"],
         &[
             ("keepalived-master.conf", "SF0406", 2, 12, SECURITY),
-            ("keepalived-master.conf", "SF0203", 26, 1, ""),
             (
                 "keepalived-master.conf",
                 "SF0501",

@@ -95,7 +95,7 @@ fn haproxy_in_front_gets_the_masters_page_and_then_the_slaves() {
         logged(
             &mut stage,
             "master",
-            "`virtual_server 172.20.128.2 80` block is accepted, not active",
+            "[172.20.128.2]:tcp:80",
             seconds(2),
         )?;
         stage.start_probe(address, ASK_EVERY)?;
