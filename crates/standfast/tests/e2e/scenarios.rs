@@ -92,12 +92,7 @@ fn haproxy_in_front_gets_the_masters_page_and_then_the_slaves() {
         furnish(&mut stage, &["master", "slave"], None)?;
         start(&mut stage, "master", "compose-haproxy/keepalived-master.conf")?;
         start(&mut stage, "slave", "compose-haproxy/keepalived-slave.conf")?;
-        logged(
-            &mut stage,
-            "master",
-            "[172.20.128.2]:tcp:80",
-            seconds(2),
-        )?;
+        logged(&mut stage, "master", "[172.20.128.2]:tcp:80", seconds(2))?;
         stage.start_probe(address, ASK_EVERY)?;
         served_by(&mut stage, address, "master", seconds(6))?;
         let place = std::path::Path::new("/tmp/haproxy.cfg");
